@@ -166,6 +166,7 @@ enum seg_session_flag {
 	SEG_SESSION_LOOSE = 1 << 2, /* taken up mid-flow */
 	SEG_SESSION_FIN_0 = 1 << 3, /* endpoint 0 sent FIN */
 	SEG_SESSION_FIN_1 = 1 << 4,
+	SEG_SESSION_CLASS_SHIFT = 6, /* two bits: enum seg_class, for the quota it is counted in */
 };
 
 /* verdict: action:8 flags:8 generation:16 rule:32; valid only if its generation is the current one */
