@@ -107,7 +107,7 @@ struct seg_key {
 	__u8 proto;
 	__u8 family;
 	__u16 zone;
-};
+} __attribute__((aligned(8))); /* compared by words of 64 bits */
 
 /* One direction's TCP sequence window (Rooij 2001); zero: not tracked yet. */
 struct seg_window {
