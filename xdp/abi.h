@@ -107,7 +107,7 @@ struct seg_key {
 	__u8 proto;
 	__u8 family;
 	__u16 zone;
-};
+} __attribute__((aligned(8))); /* compared by words of 64 bits */
 
 /* One direction's TCP sequence window (Rooij 2001); zero: not tracked yet. */
 struct seg_window {
@@ -206,6 +206,7 @@ enum seg_class {
 	SEG_CLASS_HALF_OPEN,   /* pending, or opened by one side only */
 	SEG_CLASS_ESTABLISHED,
 	SEG_CLASS_DENIED,
+	SEG_CLASS_SPARE, /* two bits of the state word hold four */
 	SEG_CLASS_MAX
 };
 
@@ -239,7 +240,8 @@ struct seg_queue {
 	__u64 pad[4];
 
 	__u64 consumed;
-	__u64 batches;
+	__u64 batches;       /* odd while the worker holds pointers to sessions: the keeper frees a dead
+			      * slot only after every worker was seen even, or moved on, since */
 	__u64 wakeups;
 	__u64 restarts;      /* workers that took this queue over */
 	__u64 frames_lost;   /* UMEM frames a successor could not account for: 0 unless there is a bug */
@@ -263,7 +265,8 @@ struct seg_rule_count {
 struct seg_config {
 	__u32 generation; /* of the policy in force, 1..65535 */
 	__u32 armed;      /* 0: count and pass everything */
-	__u64 epoch;      /* ns, CLOCK_MONOTONIC: when this table began */
+	__u64 pickup_until; /* ns, CLOCK_MONOTONIC: TCP mid-flow of no known session is judged before,
+			     * dropped after; ~0: always judged */
 };
 
 enum seg_on_loss { SEG_ON_LOSS_SESSIONS, SEG_ON_LOSS_PASS, SEG_ON_LOSS_DROP };
@@ -275,6 +278,7 @@ enum seg_feature {
 	SEG_FEATURE_TCP_STATE = 1 << 3,
 	SEG_FEATURE_META = 1 << 4,        /* try to put seg_meta before frames that go up */
 	SEG_FEATURE_CLOCK_WORD = 1 << 5,  /* time comes from seg_clock (replay, tests) */
+	SEG_FEATURE_TWO_SIDED = 1 << 6,   /* both directions of a flow are seen here: replies need a session */
 };
 
 /*
@@ -289,9 +293,10 @@ struct seg_constants {
 	__u32 queue_base;  /* of this interface in seg_queues */
 	__u32 queues;      /* of this interface */
 	__u32 half_open_max;
+	__u32 established_max;
 	__u16 zone;        /* of untagged packets here */
 	__u8 on_loss;      /* enum seg_on_loss */
-	__u8 spare[5];
+	__u8 spare;
 };
 
 /* Key of map seg_zones: the VLANs that the policy names, made by the keeper; value __u16 zone. */

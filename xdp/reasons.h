@@ -47,6 +47,8 @@
 	/* on the way to the worker */                                                             \
 	X(UP, "to-worker", UP, SLOW, "handed to the worker, which counts the exit")                \
 	X(NO_SOCKET, "no-socket", LOSS, SLOW, "this queue has no AF_XDP socket")                   \
+	X(NO_SOCKET_PASS, "no-socket-pass", ALLOW, SLOW,                                           \
+	  "this queue has no AF_XDP socket; on-worker-loss: pass")                                 \
 	X(WORKER_LOST, "worker-lost", LOSS, SLOW, "the worker took nothing for 200 ms")            \
 	X(WORKER_LOST_PASS, "worker-lost-pass", ALLOW, SLOW,                                       \
 	  "the worker took nothing for 200 ms; on-worker-loss: pass")                              \
@@ -55,7 +57,7 @@
 	/* the worker's exits */                                                                   \
 	X(RULE_ALLOW, "rule-allow", ALLOW, SLOW, "a rule, or the default, allows")                 \
 	X(RULE_DENY, "rule-deny", DENY, SLOW, "a rule, or the default, denies")                    \
-	X(TCP_MIDFLOW, "tcp-midflow", DENY, SLOW, "TCP of no known flow that does not open one")   \
+	X(TCP_MIDFLOW, "tcp-midflow", DENY, GUARD, "TCP of no known flow that does not open one")   \
 	X(ICMP_UNASKED, "icmp-unasked", DENY, SLOW, "an ICMP reply that nobody asked for")         \
 	X(BAD_L4_CHECKSUM, "bad-l4-checksum", DENY, SLOW, "a wrong L4 checksum on a flow's first packets") \
 	X(INJECT_FULL, "inject-full", LOSS, SLOW, "the way back to the stack did not take it")     \
