@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#define SEG_LIVE_FRAMES 512	/* entries of map seg_live_frames: one batch at most */
+#define SEG_LIVE_FRAMES    512  /* entries of map seg_live_frames: one batch at most */
 #define SEG_LIVE_FRAME_MAX 3072 /* bytes of a frame; longer ones take the veth */
 
 /* Map seg_live_frames, entry i < SEG_LIVE_FRAMES: worker writes, program reads. */
