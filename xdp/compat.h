@@ -25,6 +25,9 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
+#define seg_likely(x)   __builtin_expect(!!(x), 1)
+#define seg_unlikely(x) __builtin_expect(!!(x), 0)
+
 #define seg_copy(to, from, size) __builtin_memcpy(to, from, size)
 #define seg_zero(at, size)       __builtin_memset(at, 0, size)
 

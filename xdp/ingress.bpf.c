@@ -55,7 +55,8 @@ static __always_inline __u32 tick(const struct walk *w)
 
 /* --- the ways out ---------------------------------------------------------- */
 
-#define X(id, name, verdict, path, text) | (SEG_VERDICT_##verdict == SEG_VERDICT_ALLOW ? 1ull << SEG_REASON_##id : 0)
+#define X(id, name, verdict, path, text)                                                           \
+	| (SEG_VERDICT_##verdict == SEG_VERDICT_ALLOW ? 1ull << SEG_REASON_##id : 0)
 static const __u64 reasons_that_allow = 0 SEG_REASONS(X);
 #undef X
 _Static_assert(SEG_REASON_MAX <= 64, "reasons_that_allow has a bit for each");
@@ -152,7 +153,8 @@ static __always_inline int up(const struct walk *w, struct seg_queue *q, struct 
 	put_meta(w, q, slot, s ? seg_state_incarnation(seg_load(&s->state)) : 0, why);
 	action = bpf_redirect_map(&seg_xsks, w->ctx->rx_queue_index, fallback);
 	if (action != XDP_REDIRECT) {
-		count_exit(w, action == XDP_PASS ? SEG_REASON_NO_SOCKET_PASS : SEG_REASON_NO_SOCKET);
+		count_exit(w,
+			   action == XDP_PASS ? SEG_REASON_NO_SOCKET_PASS : SEG_REASON_NO_SOCKET);
 		return (int)action;
 	}
 	note_sent(q, w->now);
@@ -322,7 +324,8 @@ static __always_inline int related(struct walk *w, void *data, void *data_end)
 
 /* --- the way ----------------------------------------------------------------- */
 
-/* The zone keeps flows of different L2 domains and VLANs apart; a VLAN that no rule names has none. */
+/* The zone keeps flows of different L2 domains and VLANs apart; a VLAN that no rule names has none.
+ */
 static __always_inline int enter_zone(struct walk *w)
 {
 	struct seg_zone_key key = {.zone = seg_constants.zone};

@@ -23,8 +23,8 @@
 enum seg_answer {
 	SEG_ANSWER_ALLOW = SEG_VERDICT_ALLOW,
 	SEG_ANSWER_DENY = SEG_VERDICT_DENY,
-	SEG_ANSWER_UP,	 /* queued: send it to the worker */
-	SEG_ANSWER_FULL, /* too many are queued already */
+	SEG_ANSWER_UP,       /* queued: send it to the worker */
+	SEG_ANSWER_FULL,     /* too many are queued already */
 	SEG_ANSWER_UNCACHED, /* overtaken again and again: to the worker, behind no gate */
 };
 
@@ -101,8 +101,9 @@ static __always_inline int seg_gate_queue(struct seg_session *s, __u64 gate)
 static __always_inline int seg_gate_close(struct seg_session *s, __u64 gate)
 {
 	SEG_HOOK(GATE_BEFORE_CLOSE, s);
-	return seg_cas(&s->gate, gate, seg_gate_first(seg_gate_created(gate))) == gate ? SEG_ANSWER_UP
-											: 0;
+	return seg_cas(&s->gate, gate, seg_gate_first(seg_gate_created(gate))) == gate
+		       ? SEG_ANSWER_UP
+		       : 0;
 }
 
 /*
@@ -194,13 +195,13 @@ static __always_inline void seg_session_count(struct seg_session *s, unsigned in
 struct seg_touch {
 	struct seg_quota *quota;
 	__u32 established_max;
-	__u32 now; /* ticks */
+	__u32 now;     /* ticks */
 	int one_sided; /* replies are not seen here */
 };
 
 /* The state after the packet, class included; stays half-open where there is no room for more. */
-static __always_inline __u64 seg_session_next(__u64 old, enum seg_event event, __u8 proto, int reply,
-					      const struct seg_touch *touch)
+static __always_inline __u64 seg_session_next(__u64 old, enum seg_event event, __u8 proto,
+					      int reply, const struct seg_touch *touch)
 {
 	__u64 new = seg_state_after(old, event, proto, reply, touch->one_sided, touch->now);
 	enum seg_class class = seg_class_of(new);
@@ -219,8 +220,9 @@ static __always_inline __u64 seg_session_next(__u64 old, enum seg_event event, _
  * meanwhile, the packet met none. A touch that loses SEG_TOUCH_TRIES races is
  * left out: as many others did the same work.
  */
-static __always_inline int seg_session_touch(struct seg_session *s, enum seg_event event, __u8 proto,
-					     unsigned int direction, const struct seg_touch *touch)
+static __always_inline int seg_session_touch(struct seg_session *s, enum seg_event event,
+					     __u8 proto, unsigned int direction,
+					     const struct seg_touch *touch)
 {
 	for (int i = 0; i < SEG_TOUCH_TRIES; i++) {
 		__u64 old = seg_load(&s->state), new;

@@ -61,7 +61,7 @@ static __always_inline unsigned int seg_state_originator(__u64 state)
 static __always_inline __u64 seg_state_set_class(__u64 state, enum seg_class class)
 {
 	return (state & ~(3ull << (SEG_STATE_FLAGS_SHIFT + SEG_SESSION_CLASS_SHIFT))) |
-	       (__u64)class << (SEG_STATE_FLAGS_SHIFT + SEG_SESSION_CLASS_SHIFT);
+	       (__u64) class << (SEG_STATE_FLAGS_SHIFT + SEG_SESSION_CLASS_SHIFT);
 }
 
 static __always_inline __u64 seg_state_set_life(__u64 state, __u8 life)
@@ -136,7 +136,8 @@ static __always_inline __u64 seg_state_after(__u64 state, enum seg_event event, 
 	case SEG_EVENT_SYN:
 		if (l4 >= SEG_L4_CLOSING && !reply) { /* the ports are used again */
 			l4 = SEG_L4_OPENING;
-			flags &= (__u8)~(SEG_SESSION_REPLIED | SEG_SESSION_FIN_0 | SEG_SESSION_FIN_1);
+			flags &= (__u8) ~(SEG_SESSION_REPLIED | SEG_SESSION_FIN_0 |
+					  SEG_SESSION_FIN_1);
 		}
 		break;
 	case SEG_EVENT_FIN:
