@@ -133,10 +133,10 @@ static __always_inline void seg_fence_after_cas(void)
 
 /*
  * Named places where another CPU may come between: nothing, unless a test is
- * built with -DSEG_HOOKS and brings a header of its own.
+ * built with -DSEG_HOOKS='"its_header.h"', which defines SEG_HOOK().
  */
 #ifdef SEG_HOOKS
-#include "seg_hooks.h"
+#include SEG_HOOKS
 #else
 #define SEG_HOOK(name, session) ((void)0)
 #endif
