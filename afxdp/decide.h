@@ -11,6 +11,7 @@
 
 #include "abi.h"
 #include "classify.h"
+#include "handover.h"
 #include "table.h"
 
 #define SEG_BURST_MAX   SEG_CLASSIFY_MAX
@@ -32,6 +33,7 @@ enum seg_outcome_flag {
 	SEG_OUTCOME_REPLY = 1 << 4,   /* endpoint 1 sent it */
 	SEG_OUTCOME_COUNT = 1 << 5,   /* a rule decided: count it there, or in its session */
 	SEG_OUTCOME_LOG = 1 << 6,
+	SEG_OUTCOME_QUEUED = 1 << 7, /* behind its session's gate */
 };
 
 /* What becomes of a packet. In shared memory: a successor finishes what it says. */
@@ -44,24 +46,14 @@ struct seg_outcome {
 	uint8_t incarnation; /* of the slot */
 	uint8_t reason;      /* enum seg_reason: its exit */
 	uint8_t verdict;     /* SEG_VERDICT_ALLOW or _DENY */
-	uint8_t flags;       /* enum seg_outcome_flag */
 	uint8_t proto;
 	uint8_t tcp_flags;
-	uint32_t spare;
+	uint8_t spare;
+	uint16_t flags; /* enum seg_outcome_flag */
+	uint16_t spare2;
 };
 
 SEG_ASSERT_SIZE(struct seg_outcome, 32);
-
-/* The VLANs that the policy names and their zones, where the worker must parse. The keeper appends:
- * entry, then count by release. */
-struct seg_zone_list {
-	uint32_t count;
-	uint32_t spare;
-	struct {
-		struct seg_zone_key key;
-		uint16_t zone;
-	} entry[];
-};
 
 struct seg_judge {
 	const struct seg_image *image;
@@ -69,24 +61,26 @@ struct seg_judge {
 	const struct seg_zone_list *zones; /* NULL: none */
 	struct seg_table table;
 	uint64_t pickup_until; /* ns CLOCK_MONOTONIC; ~0: always */
-	uint16_t generation;   /* of the image */
+	uint16_t generation;   /* of the image, low 16 bits */
 	uint16_t iface;        /* seg_image_iface() */
-	bool uncached_is_lost; /* generic mode: what no session answers for would come up again */
+};
+
+/* How a flow without a verdict was decided. */
+struct seg_decided {
+	uint32_t batch;
+	uint32_t slot;
+	struct seg_decision decision;
+	uint16_t flags; /* enum seg_outcome_flag: LOOSE */
+	uint16_t spare;
 };
 
 /*
- * The flows that a batch has decided and not yet published: later packets of the
- * batch go the same way. Zero at first.
+ * The flows that a batch has decided and not yet published, by slot: later
+ * packets of the batch go the same way. Zero at first.
  */
 struct seg_flows {
 	uint32_t batch;
-	struct {
-		uint32_t batch;
-		uint32_t slot;
-		uint32_t rule;
-		uint8_t verdict;
-		uint8_t flags; /* of the decision */
-	} at[SEG_FLOWS_MAX];
+	struct seg_decided at[SEG_FLOWS_MAX];
 };
 
 /* A new batch: forget. */
