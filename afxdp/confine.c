@@ -3,9 +3,11 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/close_range.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -34,33 +36,38 @@ static int drop_capabilities(void)
 	return 0;
 }
 
-/* What the loop calls, and what the C library calls for it. One condition at most. */
+/* A system call: any, or only with this argument. */
+#define ANY(name)                                    {SCMP_SYS(name), 0, {0}}
+#define ONLY(name, index, value)                     {SCMP_SYS(name), 1, SCMP_CMP(index, SCMP_CMP_EQ, value)}
+#define WITHOUT(name, index, bits)                   {SCMP_SYS(name), 1, SCMP_CMP(index, SCMP_CMP_MASKED_EQ, bits, 0)}
+
+/* What the loop calls, and what the C library calls for it. */
 static const struct {
 	int number;
-	bool limited;
-	struct scmp_arg_cmp only;
+	unsigned int conditions;
+	struct scmp_arg_cmp condition;
 } allowed[] = {
-	{SCMP_SYS(poll)},
-	{SCMP_SYS(ppoll)},
-	{SCMP_SYS(sendto)},
-	{SCMP_SYS(recvfrom)},
-	{SCMP_SYS(recvmsg)},
-	{SCMP_SYS(bpf), true, {0, SCMP_CMP_EQ, BPF_PROG_TEST_RUN, 0}},
+	ANY(poll),
+	ANY(ppoll),
+	ANY(sendto),
+	ANY(recvfrom),
+	ANY(recvmsg),
+	ONLY(bpf, 0, BPF_PROG_TEST_RUN),
 	/* a new policy */
-	{SCMP_SYS(fstat)},
-	{SCMP_SYS(newfstatat)},
-	{SCMP_SYS(fcntl), true, {1, SCMP_CMP_EQ, F_GET_SEALS, 0}},
-	{SCMP_SYS(mmap), true, {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}},
-	{SCMP_SYS(munmap)},
-	{SCMP_SYS(brk)},
-	{SCMP_SYS(close)},
+	ANY(fstat),
+	ANY(newfstatat),
+	ONLY(fcntl, 1, F_GET_SEALS),
+	WITHOUT(mmap, 2, PROT_EXEC),
+	ANY(munmap),
+	ANY(brk),
+	ANY(close),
 	/* time, where the vDSO has none; the last words */
-	{SCMP_SYS(clock_gettime)},
-	{SCMP_SYS(write), true, {0, SCMP_CMP_EQ, STDERR_FILENO, 0}},
-	{SCMP_SYS(restart_syscall)},
-	{SCMP_SYS(rt_sigreturn)},
-	{SCMP_SYS(exit)},
-	{SCMP_SYS(exit_group)},
+	ANY(clock_gettime),
+	ONLY(write, 0, STDERR_FILENO),
+	ANY(restart_syscall),
+	ANY(rt_sigreturn),
+	ANY(exit),
+	ANY(exit_group),
 };
 
 static void release(scmp_filter_ctx *filter)
@@ -78,7 +85,7 @@ static int filter_calls(void)
 		return -ENOMEM;
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(allowed) && !r; i++)
 		r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, allowed[i].number,
-					   allowed[i].limited, &allowed[i].only);
+					   allowed[i].conditions, &allowed[i].condition);
 	return r ? r : seccomp_load(filter);
 }
 

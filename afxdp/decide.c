@@ -91,21 +91,27 @@ static int zone_of(const struct seg_judge *judge, const uint16_t *vlan)
 	return -1;
 }
 
+static bool allows(int reason)
+{
+	return reason == SEG_PARSED || verdict_of_reason[reason] == SEG_VERDICT_ALLOW;
+}
+
 /* What XDP does, where it could not tell what it found. */
 static int parse(const struct seg_judge *judge, const struct seg_arrival *arrival,
 		 struct seg_packet *packet)
 {
-	int reason = seg_packet_parse(arrival->frame, arrival->frame + arrival->length, packet);
-	int zone = judge->constants->zone;
+	const struct seg_constants *c = judge->constants;
+	int reason = seg_packet_parse(arrival->frame, arrival->frame + arrival->length, 0,
+				      c->features, c->zone, packet);
+	int zone;
 
-	if (reason != SEG_PARSED)
+	if (!packet->vlan[0] || !allows(reason))
 		return reason;
-	if (packet->vlan[0])
-		zone = zone_of(judge, packet->vlan);
+	zone = zone_of(judge, packet->vlan);
 	if (zone < 0)
 		return SEG_REASON_VLAN_UNKNOWN;
 	packet->zone = (uint16_t)zone;
-	return SEG_PARSED;
+	return reason;
 }
 
 static uint32_t ip_header(const struct seg_packet *packet)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-static void set(uint64_t *word, uint64_t value)
+static void set(__u64 *word, __u64 value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
 }

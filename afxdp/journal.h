@@ -34,13 +34,13 @@
 
 /* The worker's part of seg_queue, as it should be. */
 struct seg_account {
-	uint64_t consumed;
-	uint64_t batches;
+	__u64 consumed;
+	__u64 batches;
 	struct seg_count exit[SEG_REASON_MAX];
 };
 
 struct seg_journal {
-	uint64_t batch;     /* ledger.done + 1: a batch is in hand */
+	__u64 batch;        /* ledger.done + 1: a batch is in hand */
 	uint32_t count;     /* of outcome */
 	uint32_t rx_until;  /* the rx ring's consumer afterwards */
 	uint32_t published; /* outcomes whose session has its account */
@@ -53,7 +53,7 @@ struct seg_journal {
 struct seg_ledger {
 	uint32_t version; /* 0: nobody was here before */
 	uint32_t frames;
-	uint64_t done; /* batches; account[done & 1] is in force */
+	__u64 done; /* batches; account[done & 1] is in force */
 	struct seg_account account[2];
 	struct seg_gaps gaps;
 	struct seg_journal journal;
