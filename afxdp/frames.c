@@ -44,9 +44,9 @@ void seg_frames_own(struct seg_frames *frames, uint64_t address, enum seg_owner 
 	__atomic_store_n(owner_of(frames, address), (uint8_t)owner, __ATOMIC_RELEASE);
 }
 
-void seg_frames_free(struct seg_frames *frames, uint64_t address)
+void seg_frames_reuse(struct seg_frames *frames, uint64_t address)
 {
-	if (frames->free_count < frames->count)
+	if (*owner_of(frames, address) == SEG_OWNER_FREE && frames->free_count < frames->count)
 		frames->free[frames->free_count++] = (uint32_t)(address >> frames->shift);
 }
 
@@ -63,7 +63,7 @@ static void drain_completion(struct seg_frames *frames)
 		uint64_t address = ring->addr[(from + i) & ring->mask];
 
 		seg_frames_own(frames, address, SEG_OWNER_FREE);
-		seg_frames_free(frames, address);
+		seg_frames_reuse(frames, address);
 	}
 	SEG_HOOK(COMPLETION_OWNED, NULL);
 	seg_ring_release(ring, from + count);

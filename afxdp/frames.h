@@ -62,11 +62,11 @@ void seg_frames_exit(struct seg_frames *frames);
 uint32_t seg_frames_recover(struct seg_frames *frames, const struct seg_ring *rx,
 			    const struct seg_ring *tx);
 
-/* Write down whose the frame of this address is. A free one goes to the stack with seg_frames_free(). */
+/* Write down whose the frame of this address is. */
 void seg_frames_own(struct seg_frames *frames, uint64_t address, enum seg_owner owner);
 
-/* Give a frame whose owner is FREE out again. */
-void seg_frames_free(struct seg_frames *frames, uint64_t address);
+/* Put the frame of this address on the stack of free ones, if it is one. Once for each that became so. */
+void seg_frames_reuse(struct seg_frames *frames, uint64_t address);
 
 /* What was sent becomes free; all that is free goes to the fill ring. Returns the frames put there. */
 uint32_t seg_frames_cycle(struct seg_frames *frames);
