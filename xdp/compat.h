@@ -135,7 +135,7 @@ static __always_inline void seg_fence_after_cas(void)
 #ifdef SEG_HOOKS
 #include SEG_HOOKS
 #else
-#define SEG_HOOK(name, session) ((void)0)
+#define SEG_HOOK(name, at) ((void)0)
 #endif
 
 #endif

@@ -19,6 +19,9 @@
  *
  * Every reader is either a BPF program (RCU) or a thread that the grace period
  * of table_reap.h waits for.
+ *
+ * Loops count in 64 bits: of a counter that is spilled as 32 the verifier
+ * forgets the value, and with it that the loop ends.
  */
 #ifndef SEG_TABLE_H
 #define SEG_TABLE_H
@@ -121,6 +124,7 @@ static __always_inline bool seg_tag_put(struct seg_tags *tags, __u32 byte, __u8 
 	__u32 shift = byte % 8 * 8;
 	__u64 old = seg_load(word);
 
+	SEG_HOOK(TAG_PUT, word);
 	return !(old >> shift & 0xff) && seg_cas(word, old, old | (__u64)tag << shift) == old;
 }
 
@@ -230,7 +234,7 @@ static __always_inline enum seg_match seg_bucket_find(const struct seg_table *ta
 	if (!tags)
 		return SEG_MATCH_NONE;
 	set = seg_tag_match(tags, tag);
-	for (int i = 0; i < SEG_BUCKET_SLOTS && set; i++, set = seg_tag_rest(set)) {
+	for (__u64 i = 0; i < SEG_BUCKET_SLOTS && set; i++, set = seg_tag_rest(set)) {
 		__u32 candidate = bucket * SEG_BUCKET_SLOTS + seg_tag_first(set);
 		struct seg_session *found = seg_table_slot(table, candidate);
 		enum seg_match match;
@@ -377,7 +381,7 @@ static __always_inline enum seg_claim seg_table_claim(const struct seg_table *ta
 	enum seg_match rival;
 	__u32 own_slot = 0;
 
-	for (int i = 0; i < SEG_CLAIM_TRIES && result == SEG_CLAIM_BUSY; i++)
+	for (__u64 i = 0; i < SEG_CLAIM_TRIES && result == SEG_CLAIM_BUSY; i++)
 		result = seg_table_take(table, hash, &own_slot);
 	if (result != SEG_CLAIM_CLAIMED)
 		return result;
