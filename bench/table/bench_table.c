@@ -247,9 +247,9 @@ static const struct {
 	const char *name;
 	double (*measure)(struct candidate *);
 } measurements[] = {
-	{"insert from XDP", fill_by_xdp},
 	{"insert from user space", fill},
-	{"hit", hit}, /* these two need a full table */
+	{"insert from XDP", fill_by_xdp},
+	{"hit", hit}, /* of what XDP has just inserted */
 	{"miss", miss},
 };
 
