@@ -223,6 +223,7 @@ TEST(policy, bounds)
 	check_eq(compile_repeated("version: 1\nrules:\n", "- {action: deny}\n", SEG_RULES_MAX + 1,
 				  ""),
 		 -E2BIG);
+	check_eq(compile_repeated("{version: 1, rules: [", "{action: deny}, ", 100000, "]}"), 0);
 	check_eq(compile_repeated("#", "#", SEG_POLICY_TEXT_MAX, ""), -E2BIG);
 }
 

@@ -582,7 +582,7 @@ static int required_check(struct seg_parser *parser, const struct seg_keys *tabl
 static int read_pair(struct seg_parser *parser, const struct seg_keys *table, uint64_t *seen,
 		     void *target)
 {
-	const struct seg_policy_key *key;
+	const struct seg_policy_key *key = NULL;
 	int r = key_find(parser, table, seen, &key);
 
 	if (!r)
