@@ -11,6 +11,7 @@
 
 #include "check.h"
 #include "classify.h"
+#include "compiled.h"
 
 #define ENOUGH (1u << 16)
 
@@ -88,17 +89,6 @@ TEST(policy, golden)
 	}
 	closedir(dir);
 	check(n > 50);
-}
-
-static struct seg_image *compiled(const char *text)
-{
-	struct seg_image *image = NULL;
-	struct seg_error err = {0};
-
-	if (seg_policy_compile("test.yaml", text, strlen(text), &image, &err))
-		seg_error_print(&err, stderr, 0);
-	check(image);
-	return image;
 }
 
 TEST(policy, defaults)
