@@ -43,12 +43,13 @@ struct bpf_object *bench_open_file(const char *pattern)
 	struct bpf_program *program;
 	glob_t found;
 
+	libbpf_set_print(NULL); /* it warns of sections that only its own loader reads */
 	if (!glob(pattern, 0, NULL, &found))
 		object = bpf_object__open_file(found.gl_pathv[0], NULL);
 	globfree(&found);
 	if (!object)
 		return NULL;
-	bpf_object__for_each_program (program, object)
+	bpf_object__for_each_program(program, object)
 		bpf_program__set_type(program, BPF_PROG_TYPE_XDP);
 	return object;
 }
@@ -98,16 +99,17 @@ void *bench_constant(struct bpf_object *object, const char *name, size_t size)
 	size_t offset = constant_offset(bpf_object__btf(object), name);
 	size_t all;
 	struct bpf_map *map;
-	char *value;
+	void *value;
 
-	bpf_object__for_each_map (map, object) {
+	bpf_object__for_each_map(map, object)
+	{
 		const char *dot = strrchr(bpf_map__name(map), '.');
 
 		if (!dot || strcmp(dot, ".rodata"))
 			continue;
-		value = bpf_map__initial_value(map, &all);
+		value = (void *)bpf_map__initial_value(map, &all);
 		if (value && offset + size <= all)
-			return value + offset;
+			return (char *)value + offset;
 	}
 	bench_die("constant %s", name);
 }

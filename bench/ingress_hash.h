@@ -36,8 +36,9 @@ struct seg_session {
 	__u32 extension;
 };
 
-_Static_assert(sizeof(struct seg_session) == sizeof(struct seg_session_with_key) -
-						     __builtin_offsetof(struct seg_session_with_key, state),
+_Static_assert(sizeof(struct seg_session) ==
+		       sizeof(struct seg_session_with_key) -
+			       __builtin_offsetof(struct seg_session_with_key, state),
 	       "a session without its key");
 
 #define SEG_TABLE_H

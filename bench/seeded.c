@@ -7,15 +7,17 @@
 
 #include <bpf/bpf.h>
 
+#include "cleanup.h"
 #include "flows.h"
 #include "frame.h"
-#include "ingress.skel.h"
 #include "ingress_hash.h"
-#include "ingress_hash4.skel.h"
-#include "ingress_hash6.skel.h"
 #include "seeded.h"
 #include "session.h"
 #include "session_key.h"
+
+#include "ingress.skel.h"
+#include "ingress_hash4.skel.h"
+#include "ingress_hash6.skel.h"
 
 #define GENERATION 1
 #define RULE       0
@@ -140,8 +142,7 @@ static struct seg_key key_of(__u8 family, __u8 proto, __u32 flow, __u32 *directi
 /* What a worker leaves behind once it has allowed a flow and the flow was answered. */
 static void fill(struct seg_session *session, __u32 direction)
 {
-	session->verdict[GENERATION & 1] =
-		seg_verdict_make(SEG_VERDICT_ALLOW, 0, GENERATION, RULE);
+	session->verdict[GENERATION & 1] = seg_verdict_make(SEG_VERDICT_ALLOW, 0, GENERATION, RULE);
 	session->gate = SEG_GATE_OPEN;
 	session->iface[direction] = 1;
 }
@@ -221,11 +222,11 @@ void bench_seeded_clear(struct bench_seeded *seeded)
 __u64 bench_exits(const struct bench_seeded *seeded, enum seg_reason reason)
 {
 	int cpus = libbpf_num_possible_cpus();
-	struct seg_counts counts[cpus];
+	_cleanup_free_ struct seg_counts *counts = calloc((size_t)cpus, sizeof(*counts));
 	__u32 iface = seeded->constants.iface;
 	__u64 sum = 0;
 
-	if (bpf_map_lookup_elem(bench_map(seeded->object, "seg_counts"), &iface, counts))
+	if (!counts || bpf_map_lookup_elem(bench_map(seeded->object, "seg_counts"), &iface, counts))
 		bench_die("counters");
 	for (int cpu = 0; cpu < cpus; cpu++)
 		sum += counts[cpu].exit[reason].packets;

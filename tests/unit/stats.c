@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The benchmarks' statistics, against values worked out by hand and against chance. */
+#include "stats.h"
 #include "check.h"
 #include "random.h"
-#include "stats.h"
 
 #define near(a, b) ((a) - (b) < 1e-9 && (b) - (a) < 1e-9)
 
@@ -25,7 +25,8 @@ TEST(stats, rank_is_the_sign_tests)
 	static const struct {
 		size_t count;
 		size_t rank;
-	} table[] = {{1, 0}, {5, 0}, {6, 1}, {8, 1}, {9, 2}, {10, 2}, {20, 6}, {30, 10}, {50, 18}, {100, 40}};
+	} table[] = {{1, 0},  {5, 0},  {6, 1},   {8, 1},   {9, 2},
+		     {10, 2}, {20, 6}, {30, 10}, {50, 18}, {100, 40}};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		check_eq(bench_median_rank(table[i].count), table[i].rank);
