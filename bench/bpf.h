@@ -19,6 +19,9 @@ typedef const void *(*bench_elf)(size_t *size);
 
 struct bpf_object *bench_open(bench_elf elf);
 
+/* xdp-filter with every feature on. */
+#define BENCH_XDP_FILTER "/usr/lib*/*/bpf/xdpfilt_alw_all.o"
+
 /* The first file that matches `pattern`, or NULL: a program of another project. Every program in it
  * is taken for XDP. */
 struct bpf_object *bench_open_file(const char *pattern);

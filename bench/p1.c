@@ -18,7 +18,6 @@
  *            published, and a redirect to a queue without a socket (no-socket)
  */
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +26,12 @@
 #include "cleanup.h"
 #include "flows.h"
 #include "frame.h"
-#include "p1_wrap.h"
-#include "p1_wrap.skel.h"
-#include "random.h"
+#include "hold.h"
 #include "report.h"
+#include "run.h"
 #include "seeded.h"
+
+#include "p1_wrap.skel.h"
 
 #define ROUNDS_MAX  1000
 #define CLAIM_FLOWS 32768 /* claimed in one call, then forgotten */
@@ -117,7 +117,7 @@ static void load_seeded(struct contestant *c, const struct cell *cell, enum benc
 /* Every feature on, no entry matches: each lookup is made, and the packet passes. */
 static void load_filter(struct contestant *c)
 {
-	c->filter = bench_open_file(FILTER);
+	c->filter = bench_open_file(BENCH_XDP_FILTER);
 	c->present = c->filter;
 	if (!c->filter)
 		return;
@@ -173,17 +173,16 @@ static void unload(struct contestant *c)
  * kernel leaves such time out of its own figure. */
 static double run(struct contestant *c, __u32 repeat)
 {
-	struct bench_p1_run *at = &c->wrap->data->run;
+	struct bench_run *at = &c->wrap->data->run;
 	__u32 action;
 
 	for (;;) {
 		__u32 duration;
 		double ns;
 
-		at->done = 0;
-		at->last = repeat - 1;
+		bench_run_begin(at, repeat);
 		duration = bench_test_run(c->entry, c->frame, c->length, repeat, &action);
-		ns = (double)(at->ended - at->began) / (double)at->last;
+		ns = bench_run_ns(at);
 		if (ns < 1.1 * duration + 3)
 			return ns;
 	}
@@ -205,36 +204,18 @@ static double run_checked(struct contestant *c, const struct cell *cell, __u32 r
 	return ns;
 }
 
-static void shuffle(unsigned int *order, size_t count)
-{
-	static __u64 seed = 1;
-
-	for (size_t i = count - 1; i > 0; i--) {
-		size_t j = seg_random(&seed) % (i + 1);
-		unsigned int swapped = order[i];
-
-		order[i] = order[j];
-		order[j] = swapped;
-	}
-}
-
 /* Round 0 warms up and is not kept. */
 static void run_rounds(const struct settings *settings, const struct cell *cell)
 {
 	__u32 repeat = cell->kind == KIND_CLAIM ? CLAIM_FLOWS / 2 : settings->repeat;
-	unsigned int order[CONTESTANTS];
 
-	for (unsigned int i = 0; i < CONTESTANTS; i++)
-		order[i] = i;
-	for (unsigned int round = 0; round <= settings->rounds; round++) {
-		shuffle(order, CONTESTANTS);
+	for (unsigned int round = 0; round <= settings->rounds; round++)
 		for (unsigned int i = 0; i < CONTESTANTS; i++) {
-			struct contestant *c = &contestants[order[i]];
+			struct contestant *c = &contestants[bench_turn(round, i, CONTESTANTS)];
 
 			if (c->present)
 				c->ns[round ? round - 1 : 0] = run_checked(c, cell, repeat);
 		}
-	}
 }
 
 /* --- figures ----------------------------------------------------------------- */
@@ -260,21 +241,15 @@ static void compare(struct bench_report *report, unsigned int rounds, const char
 	static const char *const names[] = {"wrapper", "ours", "hash", "xdp-filter"};
 	static double a[ROUNDS_MAX];
 	static double b[ROUNDS_MAX];
-	static double scratch[ROUNDS_MAX];
-	struct bench_row row = {.what = what, .target = target};
 	char versus[32];
 
 	if (!contestant(ours.family, ours.role)->present ||
 	    !contestant(other.family, other.role)->present)
 		return;
 	snprintf(versus, sizeof(versus), "%s v%d", names[other.role], other.family);
-	row.versus = versus;
 	net(ours.family, ours.role, rounds, a);
 	net(other.family, other.role, rounds, b);
-	row.ratio = bench_median_ratio(a, b, rounds, scratch);
-	row.ns = bench_median(a, rounds).median;
-	row.versus_ns = bench_median(b, rounds).median;
-	bench_report_row(report, &row);
+	bench_compare(report, what, versus, a, b, rounds, target);
 }
 
 static const char *proto_name(__u8 proto)
@@ -424,25 +399,13 @@ static void parse(int argc, char **argv, struct settings *settings)
 		usage();
 }
 
-/* Nobody else may have this CPU during a call, and the scheduler must not move us. */
-static void hold_cpu(void)
-{
-	const struct sched_param first = {.sched_priority = 1};
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(sched_getcpu(), &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus) || sched_setscheduler(0, SCHED_FIFO, &first))
-		bench_die("holding a CPU");
-}
-
 int main(int argc, char **argv)
 {
 	struct settings settings = {.rounds = 30, .repeat = 1 << 20};
 	struct bench_report *report;
 
 	parse(argc, argv, &settings);
-	hold_cpu();
+	bench_hold_cpu();
 	report = bench_report_begin("P1", settings.rounds);
 	if (wanted(&settings, "warm"))
 		measure_warm(report, &settings);

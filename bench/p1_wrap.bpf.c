@@ -3,16 +3,13 @@
  * p1_wrap.bpf.c - writes the tuple of a random flow, and the IP checksum, into
  * the frame, and tail-calls the program that is measured. With an empty one
  * behind it, it measures itself.
- *
- * It takes the time itself, at the first repetition and at the last: the
- * duration that BPF_PROG_TEST_RUN reports is cut to whole nanoseconds.
  */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
 
 #include "flows.h"
-#include "p1_wrap.h"
+#include "run.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -25,22 +22,13 @@ const volatile __u32 flows = 1;      /* that many... */
 const volatile __u32 first_flow = 0; /* ...from this one on */
 const volatile __u32 ip_rest = 0;    /* sum of the IPv4 header without source and checksum */
 
-struct bench_p1_run run = {.random = 88172645463325252ull};
-
-static __always_inline __u32 next_flow(void)
-{
-	if (run.done == 0)
-		run.began = bpf_ktime_get_ns();
-	if (run.done++ == run.last)
-		run.ended = bpf_ktime_get_ns();
-	return first_flow + bench_pick(&run.random, flows);
-}
+struct bench_run run = BENCH_RUN_START;
 
 SEC("xdp")
 int wrap_v4(struct xdp_md *ctx)
 {
 	struct bench_frame_v4 *frame = (void *)(long)ctx->data;
-	__u32 flow = next_flow();
+	__u32 flow = first_flow + bench_next_flow(&run, flows);
 
 	if ((void *)(frame + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
@@ -55,7 +43,7 @@ SEC("xdp")
 int wrap_v6(struct xdp_md *ctx)
 {
 	struct bench_frame_v6 *frame = (void *)(long)ctx->data;
-	__u32 flow = next_flow();
+	__u32 flow = first_flow + bench_next_flow(&run, flows);
 
 	if ((void *)(frame + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;

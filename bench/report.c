@@ -8,6 +8,7 @@
 #include "bpf.h"
 #include "cleanup.h"
 #include "report.h"
+#include "stats.h"
 
 struct bench_report {
 	json_t *root;
@@ -33,6 +34,16 @@ static void cpu_model(char *name, size_t size)
 	}
 }
 
+/* Times are medians, in ns a packet. */
+struct row {
+	const char *what;
+	const char *versus;
+	struct bench_interval ratio;
+	double target;
+	double ns;
+	double versus_ns;
+};
+
 struct bench_report *bench_report_begin(const char *name, unsigned int pairs)
 {
 	struct bench_report *report = calloc(1, sizeof(*report));
@@ -57,14 +68,14 @@ struct bench_report *bench_report_begin(const char *name, unsigned int pairs)
 	return report;
 }
 
-static const char *judge(const struct bench_row *row)
+static const char *judge(const struct row *row)
 {
 	if (row->ratio.high <= row->target)
 		return "met";
 	return row->ratio.median <= row->target ? "met?" : "missed";
 }
 
-void bench_report_row(struct bench_report *report, const struct bench_row *row)
+static void report_row(struct bench_report *report, const struct row *row)
 {
 	const struct bench_interval *ratio = &row->ratio;
 	json_t *json = json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f}", "what", row->what, "versus",
@@ -81,6 +92,26 @@ void bench_report_row(struct bench_report *report, const struct bench_row *row)
 	printf("\n");
 	fflush(stdout);
 	json_array_append_new(report->rows, json);
+}
+
+static double median_of(const double *values, size_t count, double *scratch)
+{
+	memcpy(scratch, values, count * sizeof(*values));
+	return bench_median(scratch, count).median;
+}
+
+void bench_compare(struct bench_report *report, const char *what, const char *versus,
+		   const double *a, const double *b, size_t count, double target)
+{
+	_cleanup_free_ double *scratch = calloc(count, sizeof(*scratch));
+	struct row row = {.what = what, .versus = versus, .target = target};
+
+	if (!scratch)
+		bench_die("report");
+	row.ratio = bench_median_ratio(a, b, count, scratch);
+	row.ns = median_of(a, count, scratch);
+	row.versus_ns = median_of(b, count, scratch);
+	report_row(report, &row);
 }
 
 void bench_report_fact(struct bench_report *report, const char *what, double value,

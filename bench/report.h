@@ -3,27 +3,21 @@
 #ifndef BENCH_REPORT_H
 #define BENCH_REPORT_H
 
-#include <stdbool.h>
-
-#include "stats.h"
+#include <stddef.h>
 
 #define BENCH_NO_TARGET 0.0
-
-/* One comparison. Times are medians, in ns a packet. */
-struct bench_row {
-	const char *what;
-	const char *versus;
-	struct bench_interval ratio; /* of pairs measured side by side */
-	double target;               /* the ratio's upper bound, or BENCH_NO_TARGET */
-	double ns;
-	double versus_ns;
-};
 
 struct bench_report;
 
 /* `name`: of the benchmark. Prints the machine's facts and the table's head. */
 struct bench_report *bench_report_begin(const char *name, unsigned int pairs);
-void bench_report_row(struct bench_report *report, const struct bench_row *row);
+
+/*
+ * One row: the ratio a[i] / b[i] of `count` pairs measured side by side, in ns a
+ * packet. `target`: what the ratio must not exceed, or BENCH_NO_TARGET.
+ */
+void bench_compare(struct bench_report *report, const char *what, const char *versus,
+		   const double *a, const double *b, size_t count, double target);
 
 /* A fact that is no comparison. */
 void bench_report_fact(struct bench_report *report, const char *what, double value,
