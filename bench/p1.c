@@ -57,6 +57,7 @@ struct settings {
 	bool quick;
 	const char *only; /* a kind, or "warm" */
 	const char *json;
+	const char *against; /* the same program, built earlier: alone beside ours */
 };
 
 struct cell {
@@ -66,7 +67,7 @@ struct cell {
 };
 
 /* Who runs in a cell, per family; a contestant's place in `all` is what it is. */
-enum role { ROLE_EMPTY, ROLE_OURS, ROLE_HASH, ROLE_FILTER, ROLE_MAX };
+enum role { ROLE_EMPTY, ROLE_OURS, ROLE_HASH, ROLE_FILTER, ROLE_BEFORE, ROLE_MAX };
 
 struct contestant {
 	bool present;
@@ -83,8 +84,8 @@ struct contestant {
 static const struct {
 	__u8 family;
 	enum role role;
-} roles[] = {{4, ROLE_EMPTY}, {4, ROLE_OURS}, {4, ROLE_HASH}, {4, ROLE_FILTER},
-	     {6, ROLE_EMPTY}, {6, ROLE_OURS}, {6, ROLE_HASH}, {6, ROLE_FILTER}};
+} roles[] = {{4, ROLE_EMPTY}, {4, ROLE_OURS}, {4, ROLE_HASH}, {4, ROLE_FILTER}, {4, ROLE_BEFORE},
+	     {6, ROLE_EMPTY}, {6, ROLE_OURS}, {6, ROLE_HASH}, {6, ROLE_FILTER}, {6, ROLE_BEFORE}};
 
 #define CONTESTANTS SEG_ARRAY_SIZE(roles)
 
@@ -98,11 +99,12 @@ static struct contestant *contestant(__u8 family, enum role role)
 /* --- loading ----------------------------------------------------------------- */
 
 static void load_seeded(struct contestant *c, const struct cell *cell, enum bench_over over,
-			__u8 family)
+			const char *file, __u8 family)
 {
 	const __u32 claims = cell->kind == KIND_CLAIM ? CLAIM_FLOWS : 0;
 	const struct bench_load load = {
 		.over = over,
+		.file = file,
 		.family = family,
 		.sessions = cell->flows + claims,
 		.half_open_max = claims,
@@ -141,7 +143,8 @@ static void load_wrap(struct contestant *c, const struct cell *cell, __u8 family
 	c->entry = bpf_program__fd(family == 4 ? wrap->progs.wrap_v4 : wrap->progs.wrap_v6);
 }
 
-static void load(struct contestant *c, const struct cell *cell, __u8 family, enum role role)
+static void load(struct contestant *c, const struct settings *settings, const struct cell *cell,
+		 __u8 family, enum role role)
 {
 	__u32 zero = 0;
 
@@ -152,8 +155,8 @@ static void load(struct contestant *c, const struct cell *cell, __u8 family, enu
 	else if (role == ROLE_FILTER)
 		load_filter(c);
 	else
-		load_seeded(c, cell, role == ROLE_OURS ? BENCH_OVER_TABLE : BENCH_OVER_HASH,
-			    family);
+		load_seeded(c, cell, role == ROLE_HASH ? BENCH_OVER_HASH : BENCH_OVER_TABLE,
+			    role == ROLE_BEFORE ? settings->against : NULL, family);
 	if (c->present && bpf_map__update_elem(c->wrap->maps.callee, &zero, sizeof(zero),
 					       &c->program, sizeof(c->program), BPF_ANY))
 		bench_die("tail call");
@@ -238,7 +241,7 @@ struct side {
 static void compare(struct bench_report *report, unsigned int rounds, const char *what,
 		    struct side ours, struct side other, double target)
 {
-	static const char *const names[] = {"wrapper", "ours", "hash", "xdp-filter"};
+	static const char *const names[] = {"wrapper", "ours", "hash", "xdp-filter", "before"};
 	static double a[ROUNDS_MAX];
 	static double b[ROUNDS_MAX];
 	char versus[32];
@@ -284,8 +287,24 @@ static void report_cell(struct bench_report *report, const struct settings *sett
 			hash_target(cell));
 		compare(report, rounds, what, ours, (struct side){family, ROLE_FILTER},
 			family == 4 ? 1.0 : BENCH_NO_TARGET);
+		compare(report, rounds, what, ours, (struct side){family, ROLE_BEFORE},
+			BENCH_NO_TARGET);
 		if (family == 6)
 			compare(report, rounds, what, ours, (struct side){4, ROLE_OURS}, 1.4);
+	}
+}
+
+static bool takes_part(const struct settings *settings, const struct cell *cell, enum role role)
+{
+	switch (role) {
+	case ROLE_HASH:
+		return !settings->against;
+	case ROLE_FILTER:
+		return !settings->against && is_warm(cell);
+	case ROLE_BEFORE:
+		return settings->against;
+	default:
+		return true;
 	}
 }
 
@@ -293,8 +312,8 @@ static void measure(struct bench_report *report, const struct settings *settings
 		    const struct cell *cell)
 {
 	for (size_t i = 0; i < CONTESTANTS; i++)
-		if (roles[i].role != ROLE_FILTER || is_warm(cell))
-			load(&contestants[i], cell, roles[i].family, roles[i].role);
+		if (takes_part(settings, cell, roles[i].role))
+			load(&contestants[i], settings, cell, roles[i].family, roles[i].role);
 		else
 			contestants[i] = (struct contestant){};
 	run_rounds(settings, cell);
@@ -359,14 +378,23 @@ static void measure_warm(struct bench_report *report, const struct settings *set
 
 static void usage(void)
 {
-	printf("bench-p1 [--quick] [--rounds N] [--repeat N] [--only KIND] [--json FILE]\n"
+	printf("bench-p1 [--quick] [--rounds N] [--repeat N] [--only KIND] [--against OBJECT] "
+	       "[--json FILE]\n"
 	       "  --quick   64k flows only, fewer and shorter rounds\n"
 	       "  --rounds  pairs of a ratio (30; 6 to %d)\n"
 	       "  --repeat  packets of a call (2^20)\n"
 	       "  --only    warm, hit, miss, refused or claim\n"
+	       "  --against measure beside ingress.bpf.o of an earlier build instead\n"
 	       "  --json    write the figures to FILE as well\n",
 	       ROUNDS_MAX);
 	exit(0);
+}
+
+static void set_quick(struct settings *settings)
+{
+	settings->rounds = 12;
+	settings->repeat = 1 << 18;
+	settings->quick = true;
 }
 
 static void parse(int argc, char **argv, struct settings *settings)
@@ -376,14 +404,14 @@ static void parse(int argc, char **argv, struct settings *settings)
 						{"repeat", required_argument, NULL, 'n'},
 						{"only", required_argument, NULL, 'o'},
 						{"json", required_argument, NULL, 'j'},
+						{"against", required_argument, NULL, 'a'},
 						{"help", no_argument, NULL, 'h'},
 						{}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'q')
-			*settings = (struct settings){12, 1 << 18, true, settings->only,
-						      settings->json};
+			set_quick(settings);
 		else if (option == 'r')
 			settings->rounds = (unsigned int)strtoul(optarg, NULL, 0);
 		else if (option == 'n')
@@ -392,6 +420,8 @@ static void parse(int argc, char **argv, struct settings *settings)
 			settings->only = optarg;
 		else if (option == 'j')
 			settings->json = optarg;
+		else if (option == 'a')
+			settings->against = optarg;
 		else
 			usage();
 	}

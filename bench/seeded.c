@@ -90,8 +90,11 @@ static void map_table(struct bench_seeded *seeded)
 
 void bench_seeded_load(struct bench_seeded *seeded, const struct bench_load *load)
 {
-	struct bpf_object *object = bench_open(elf_of(load));
+	struct bpf_object *object =
+		load->file ? bench_open_file(load->file) : bench_open(elf_of(load));
 
+	if (!object)
+		bench_die("%s", load->file);
 	*seeded = (struct bench_seeded){
 		.object = object,
 		.over = load->over,

@@ -25,6 +25,7 @@ struct bench_seeded {
 /* What the program is loaded for. */
 struct bench_load {
 	enum bench_over over;
+	const char *file; /* the object, or NULL: the one that was built with this benchmark */
 	__u8 family;
 	__u32 sessions;      /* room for that many, at the load the table is built for */
 	__u32 half_open_max; /* 0: no unknown flow gets a session */
