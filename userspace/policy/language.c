@@ -21,8 +21,6 @@ static int word_take(struct seg_parser *parser, const char *key, struct seg_word
 	if (reader->len > SEG_WORD_MAX)
 		return seg_reader_error(reader, reader->at, EINVAL,
 					"a word of over %d characters in '%s'", SEG_WORD_MAX, key);
-	if (memchr(reader->word, '\0', reader->len))
-		return seg_reader_error(reader, reader->at, EINVAL, "a NUL character in '%s'", key);
 	if (SEG_ROOM(&model->text, reader->len + 1))
 		return -ENOMEM;
 	*out = (struct seg_word){model->text.n, reader->at, (uint16_t)reader->len, 0};
@@ -94,9 +92,16 @@ static const struct seg_choice *choice_of(const struct seg_policy_key *key, cons
 	return choice && choice->name ? choice : NULL;
 }
 
+/* A refusal's way out is always the same. */
+static void mend_refused(struct seg_parser *parser)
+{
+	seg_error_mend(parser->reader.err, "remove it: what it asks for would not be done");
+}
+
 static int choice_refuse(struct seg_parser *parser, const struct seg_policy_key *key,
 			 const struct seg_choice *choice)
 {
+	mend_refused(parser);
 	return seg_reader_error(&parser->reader, parser->reader.at, EOPNOTSUPP,
 				"'%s: %s' is not enforced by this version", key->name,
 				choice->name);
@@ -281,6 +286,18 @@ static const struct seg_type TABLE = {"map", read_table};
 
 /* --- groups, services ---------------------------------------------------- */
 
+/* `name: word` or `name: [word, ...]`, as the table's first key would be read. */
+static int read_plain(struct seg_parser *parser, const struct seg_keys *table,
+		      struct seg_named *named)
+{
+	struct seg_policy_key key = table->keys[0];
+	char name[SEG_NAME_MAX];
+
+	snprintf(name, sizeof(name), "%s", seg_word_text(&parser->model, &named->name));
+	key.name = name;
+	return read_words(parser, &key, &named->words);
+}
+
 static int read_named(struct seg_parser *parser, const struct seg_policy_key *key, seg_names *names)
 {
 	struct seg_named named = {0};
@@ -295,7 +312,7 @@ static int read_named(struct seg_parser *parser, const struct seg_policy_key *ke
 	if (parser->reader.node == SEG_NODE_MAP && key->table->n > 1)
 		r = read_map(parser, key->table, &named.words);
 	else
-		r = read_words(parser, key->table->keys, &named.words);
+		r = read_plain(parser, key->table, &named);
 	return r ? r : SEG_PUSH(names, named);
 }
 
@@ -520,6 +537,13 @@ static int unknown_key(struct seg_parser *parser, const struct seg_keys *table)
 				reader->word, table->what);
 }
 
+static int key_refuse(struct seg_parser *parser, const struct seg_policy_key *key)
+{
+	mend_refused(parser);
+	return seg_reader_error(&parser->reader, parser->reader.at, EOPNOTSUPP,
+				"'%s' is not enforced by this version", key->name);
+}
+
 /* The row of the key that the reader looks at; refused, unknown and double ones are errors. */
 static int key_find(struct seg_parser *parser, const struct seg_keys *table, uint64_t *seen,
 		    const struct seg_policy_key **out)
@@ -535,9 +559,7 @@ static int key_find(struct seg_parser *parser, const struct seg_keys *table, uin
 	if (i == table->n)
 		return unknown_key(parser, table);
 	if (!table->keys[i].type)
-		return seg_reader_error(reader, reader->at, EOPNOTSUPP,
-					"'%s' is not enforced by this version",
-					table->keys[i].name);
+		return key_refuse(parser, &table->keys[i]);
 	if (*seen >> i & 1)
 		return seg_reader_error(reader, reader->at, EINVAL, "'%s' stands twice in %s",
 					table->keys[i].name, table->what);

@@ -44,26 +44,17 @@ void seg_reader_place(struct seg_reader *reader, uint32_t at, unsigned int *line
 	*line = reader->lines + 1;
 }
 
-/* The line of byte `at`, without what a terminal could take for a command, cut to `size`. */
+/* The line of byte `at`, up to `size` bytes and to what is not UTF-8. */
 static void line_copy(const struct seg_reader *reader, uint32_t at, char *to, size_t size)
 {
 	size_t from = line_start(reader, at), n = 0;
 
-	for (; from < reader->text_len && !strchr("\r\n", reader->text[from]); from++) {
-		char c = reader->text[from];
-
-		if (n + 1 == size)
-			break;
-		to[n++] = ((unsigned char)c < ' ' && c != '\t') || c == 0x7f ? ' ' : c;
+	while (from + n < reader->text_len && n + 1 < size &&
+	       !strchr("\r\n", reader->text[from + n])) {
+		to[n] = reader->text[from + n];
+		n++;
 	}
-	/* Cut between characters. */
-	while (n && n + 1 == size && from < reader->text_len &&
-	       !begins_character(reader->text[from])) {
-		from--;
-		n--;
-		size--;
-	}
-	to[n] = '\0';
+	to[seg_utf8_check(to, n)] = '\0';
 }
 
 static void place_error(struct seg_reader *reader, uint32_t at)
@@ -88,6 +79,43 @@ int seg_reader_error(struct seg_reader *reader, uint32_t at, int errnum, const c
 	if (reader->err)
 		place_error(reader, at);
 	return -errnum;
+}
+
+/* --- text ------------------------------------------------------------------ */
+
+/* C0, DEL or C1: what a terminal that shows the text could take for a command. */
+static bool control_at(const char *text, size_t len, size_t at)
+{
+	unsigned char c = (unsigned char)text[at];
+
+	if (c == 0xc2 && at + 1 < len)
+		return (unsigned char)text[at + 1] < 0xa0;
+	return c < ' ' || c == 0x7f;
+}
+
+static size_t control_find(const char *text, size_t len, const char *allowed)
+{
+	size_t at = 0;
+
+	while (at < len && (!control_at(text, len, at) || (text[at] && strchr(allowed, text[at]))))
+		at++;
+	return at;
+}
+
+static int check_text(struct seg_reader *reader)
+{
+	size_t sound;
+
+	if (reader->text_len > SEG_POLICY_TEXT_MAX)
+		return seg_error_set(reader->err, E2BIG, "%s: a policy of over %u MiB",
+				     reader->name, SEG_POLICY_TEXT_MAX >> 20);
+	sound = seg_utf8_check(reader->text, reader->text_len);
+	if (sound < reader->text_len)
+		return seg_reader_error(reader, (uint32_t)sound, EINVAL, "this is not UTF-8 text");
+	sound = control_find(reader->text, reader->text_len, "\t\r\n");
+	if (sound < reader->text_len)
+		return seg_reader_error(reader, (uint32_t)sound, EINVAL, "a control character");
+	return 0;
 }
 
 /* --- events -------------------------------------------------------------- */
@@ -166,6 +194,9 @@ static int read_word(struct seg_reader *reader)
 	if (!reader->word)
 		return -ENOMEM;
 	reader->len = (uint32_t)len;
+	if (control_find(reader->word, len, "") < len)
+		return seg_reader_error(reader, reader->at, EINVAL,
+					"a control character in a word");
 	return 0;
 }
 
@@ -198,19 +229,6 @@ int seg_reader_next(struct seg_reader *reader)
 	while (!r && silent)
 		r = take_event(reader, &silent);
 	return r;
-}
-
-static int check_text(struct seg_reader *reader)
-{
-	size_t sound;
-
-	if (reader->text_len > SEG_POLICY_TEXT_MAX)
-		return seg_error_set(reader->err, E2BIG, "%s: a policy of over %u MiB",
-				     reader->name, SEG_POLICY_TEXT_MAX >> 20);
-	sound = seg_utf8_check(reader->text, reader->text_len);
-	if (sound < reader->text_len)
-		return seg_reader_error(reader, (uint32_t)sound, EINVAL, "this is not UTF-8 text");
-	return 0;
 }
 
 int seg_reader_open(struct seg_reader *reader, const char *name, const char *text, size_t len,
