@@ -108,10 +108,10 @@ static void other_worker_publishes(void)
 /* The other direction's queue has another worker. */
 TEST(publish, two_workers_on_one_flow)
 {
-	static const char *const places[] = {"CLASS_TAKEN", "PUBLISH_SETTLED", "PUBLISH_NOTED",
-					     "PUBLISH_COUNTED", "GATE_BEFORE_OPEN"};
+	static const char *const places[] = {"PUBLISH_SETTLED", "PUBLISH_NOTED", "PUBLISH_COUNTED",
+					     "GATE_BEFORE_OPEN"};
 
-	for (size_t i = 1; i < SEG_ARRAY_SIZE(places); i++) {
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(places); i++) {
 		struct seg_session *s = begin(2);
 
 		place = places[i];
