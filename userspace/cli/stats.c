@@ -36,15 +36,13 @@ static void set_cell(struct libscols_line *row, size_t column, const json_t *val
 				json_is_string(value) ? json_string_value(value) : "-");
 }
 
-/* One table: a group of counters, those of 0 left out unless all are asked for. */
-static int print_counts(const struct seg_view *view, const char *heading, json_t *counts)
+/* A group of counters, named in its first row; those of 0 are left out unless all are asked for. */
+static void add_counts(const struct seg_view *view, struct libscols_table *table, const char *group,
+		       json_t *counts)
 {
-	const struct seg_column columns[] = {{heading, false}, {"PACKETS", true}, {"BYTES", true}};
-	struct libscols_table *table;
 	const char *name;
 	json_t *count;
 
-	table = seg_columns_new(columns, SEG_ARRAY_SIZE(columns), view->to, view->colour);
 	json_object_foreach (counts, name, count) {
 		struct libscols_line *row;
 		char text[SEG_HUMAN_MAX];
@@ -52,10 +50,31 @@ static int print_counts(const struct seg_view *view, const char *heading, json_t
 		if (!packets_of(count) && !view->all)
 			continue;
 		row = seg_columns_row(table, seg_view_colour(name));
-		seg_columns_set(row, 0, "%s", name);
-		seg_columns_set(row, 1, "%s", seg_human_count(packets_of(count), text));
-		set_cell(row, 2, json_object_get(count, "bytes"));
+		seg_columns_set(row, 0, "%s", group);
+		seg_columns_set(row, 1, "%s", name);
+		seg_columns_set(row, 2, "%s", seg_human_count(packets_of(count), text));
+		set_cell(row, 3, json_object_get(count, "bytes"));
+		group = "";
 	}
+}
+
+static int print_counts(const struct seg_view *view, const json_t *iface)
+{
+	static const struct seg_column COLUMNS[] = {
+		{"BY", false}, {"", false}, {"PACKETS", true}, {"BYTES", true}};
+	static const struct {
+		const char *key, *name;
+	} GROUPS[] = {
+		{"verdicts", "verdict"},
+		{"paths", "path"},
+		{"reasons", "reason"},
+		{"losses", "loss"},
+	};
+	struct libscols_table *table;
+
+	table = seg_columns_new(COLUMNS, SEG_ARRAY_SIZE(COLUMNS), view->to, view->colour);
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(GROUPS); i++)
+		add_counts(view, table, GROUPS[i].name, json_object_get(iface, GROUPS[i].key));
 	return seg_columns_print(table);
 }
 
@@ -140,22 +159,13 @@ static int print_queues(const struct seg_view *view, const json_t *queues)
 
 static int print_interface(const struct seg_view *view, const char *name, const json_t *iface)
 {
-	static const struct {
-		const char *key, *heading;
-	} GROUPS[] = {
-		{"verdicts", "VERDICT"},
-		{"paths", "PATH"},
-		{"reasons", "REASON"},
-		{"losses", "LOSS"},
-	};
 	char packets[SEG_HUMAN_MAX], bytes[SEG_HUMAN_MAX];
-	int r = 0;
+	int r;
 
 	fprintf(view->to, "\n%s: %s, %s packets, %s bytes\n", name, seg_view_text(iface, "mode"),
 		seg_human_count(seg_view_number(iface, "packets"), packets),
 		seg_human_count(seg_view_number(iface, "bytes"), bytes));
-	for (size_t i = 0; i < SEG_ARRAY_SIZE(GROUPS) && !r; i++)
-		r = print_counts(view, GROUPS[i].heading, json_object_get(iface, GROUPS[i].key));
+	r = print_counts(view, iface);
 	return r ? r : print_queues(view, json_object_get(iface, "queues"));
 }
 
