@@ -179,7 +179,7 @@ class Lab(contextlib.ExitStack):
         """pid of queue 0's worker, once it runs."""
         def running():
             pid, state = self.workers()[0]
-            return pid if state == "running" and pid else None
+            return pid if state == "ready" and pid else None
         return until("a running worker", running)
 
     def exits(self):
@@ -263,7 +263,6 @@ class Lab(contextlib.ExitStack):
             self.xdpseg("detach", "--all")
         check(self._none_left(), f"processes are left: {self.processes()}")
         snapshot.check_gone(objects)
-        self.server.run("nft", "delete", "table", "netdev", "lab", ok=False)
         check_equal(snapshot.take(self), self.before, "the system after detach")
 
 

@@ -50,7 +50,7 @@ static void index_add(struct index *index, const struct seg_option *row, void *v
 static void index_make(struct index *index, const struct seg_option_set *sets, size_t n, bool first)
 {
 	*index = (struct index){.n = 0};
-	strcpy(index->letters, first ? "+:" : ":");
+	snprintf(index->letters, sizeof(index->letters), "%s", first ? "+:" : ":");
 	for (size_t i = 0; i < n; i++)
 		for (const struct seg_option *row = sets[i].rows; row && row->name; row++)
 			if (index->n < OPTIONS_MAX)

@@ -32,8 +32,8 @@ const char *seg_view_colour(const char *word)
 	static const struct {
 		const char *word, *colour;
 	} COLOURS[] = {
-		{"allow", "green"}, {"running", "green"}, {"deny", "red"},
-		{"loss", "yellow"}, {"lost", "red"},      {"restarting", "yellow"},
+		{"allow", "green"}, {"ready", "green"}, {"deny", "red"},
+		{"loss", "yellow"}, {"lost", "red"},    {"restarting", "yellow"},
 	};
 
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(COLOURS); i++)
