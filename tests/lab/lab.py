@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 
 import snapshot
-from system import (Failed, Namespace, check, check_equal, descendants, process_status, reap, until)
+from system import (Failed, Namespace, check, descendants, process_status, reap, until)
 
 BUILD = os.environ.get("XDPSEG_BUILD", "build")
 XDPSEG = os.path.abspath(f"{BUILD}/userspace/cli/xdpseg")
@@ -104,13 +104,16 @@ class Lab(contextlib.ExitStack):
                        "numtxqueues", size, "type", "veth", "peer", "name", IFACE, "mtu",
                        str(self.mtu), "numrxqueues", size, "numtxqueues", size, "netns",
                        self.server.name)
-        for space, name, own in ((self.client, "c0", CLIENT), (self.server, IFACE, SERVER)):
+        ends = (self.client, "c0"), (self.server, IFACE)
+        for (space, name), own in zip(ends, (CLIENT, SERVER)):
             space.sysctl(f"net/ipv6/conf/{name}/accept_ra", 0)
             space.sysctl(f"net/ipv6/conf/{name}/router_solicitations", 0)
             space.sysctl("net/ipv4/ip_unprivileged_port_start", 0)
             space.ip("addr", "add", f"{own[4]}/24", "dev", name)
             space.ip("addr", "add", f"{own[6]}/64", "dev", name, "nodad")
             space.ip("link", "set", name, "addrgenmode", "none", "up")
+        until("carrier", lambda: all("NO-CARRIER" not in space.ip("link", "show", name)
+                                     for space, name in ends))
 
     def retake(self):
         """The test changed the system itself: that is how it must be left."""
@@ -263,7 +266,8 @@ class Lab(contextlib.ExitStack):
             self.xdpseg("detach", "--all")
         check(self._none_left(), f"processes are left: {self.processes()}")
         snapshot.check_gone(objects)
-        check_equal(snapshot.take(self), self.before, "the system after detach")
+        changed = snapshot.differences(self.before, snapshot.take(self))
+        check(not changed, f"the system after detach: {changed}")
 
 
 def packets_of(count):

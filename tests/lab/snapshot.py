@@ -35,6 +35,11 @@ def take(lab):
     return state
 
 
+def differences(before, after):
+    """{what: (before, after)} of what is not the same."""
+    return {key: (before[key], after[key]) for key in before if before[key] != after[key]}
+
+
 def files_of_instance(lab):
     """Pins that name this lab: other instances come and go meanwhile."""
     return [path for path in files_below(BPF_PATH) if lab.name in path]

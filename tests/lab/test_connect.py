@@ -58,8 +58,8 @@ def sent(lab):
     return {counter["name"]: counter["packets"] for counter in counters}
 
 
-def check_connects(family):
-    with Lab() as lab:
+def check_connects(family, queues=1):
+    with Lab(queues) as lab:
         lab.merged = True
         lab.listener(family, OPEN_TCP)
         lab.listener(family, SHUT_TCP)  # it would answer, were it asked
@@ -96,6 +96,10 @@ def test_connects_ipv4():
 
 def test_connects_ipv6():
     check_connects(6)
+
+
+def test_connects_over_two_queues():
+    check_connects(4, 2)
 
 
 def test_ping_and_port_unreachable():
