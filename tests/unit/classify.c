@@ -9,7 +9,7 @@
 #include <arpa/inet.h>
 
 #include "check.h"
-#include "policy.h"
+#include "compiled.h"
 #include "random.h"
 
 /* --- one policy, by hand --------------------------------------------------- */
@@ -25,17 +25,6 @@ static struct seg_flow flow_of(const char *src, const char *dst, uint8_t proto, 
 	inet_pton(six ? AF_INET6 : AF_INET, src, six ? flow.src : flow.src + 3);
 	inet_pton(six ? AF_INET6 : AF_INET, dst, six ? flow.dst : flow.dst + 3);
 	return flow;
-}
-
-static struct seg_image *compiled(const char *text)
-{
-	struct seg_image *image = NULL;
-	struct seg_error err = {0};
-
-	if (seg_policy_compile("test.yaml", text, strlen(text), &image, &err))
-		seg_error_print(&err, stderr, 0);
-	check(image);
-	return image;
 }
 
 static struct seg_decision decide(const struct seg_image *image, struct seg_flow flow)

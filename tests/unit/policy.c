@@ -11,6 +11,7 @@
 
 #include "check.h"
 #include "classify.h"
+#include "compiled.h"
 
 #define ENOUGH (1u << 16)
 
@@ -88,17 +89,6 @@ TEST(policy, golden)
 	}
 	closedir(dir);
 	check(n > 50);
-}
-
-static struct seg_image *compiled(const char *text)
-{
-	struct seg_image *image = NULL;
-	struct seg_error err = {0};
-
-	if (seg_policy_compile("test.yaml", text, strlen(text), &image, &err))
-		seg_error_print(&err, stderr, 0);
-	check(image);
-	return image;
 }
 
 TEST(policy, defaults)
@@ -223,6 +213,7 @@ TEST(policy, bounds)
 	check_eq(compile_repeated("version: 1\nrules:\n", "- {action: deny}\n", SEG_RULES_MAX + 1,
 				  ""),
 		 -E2BIG);
+	check_eq(compile_repeated("{version: 1, rules: [", "{action: deny}, ", 100000, "]}"), 0);
 	check_eq(compile_repeated("#", "#", SEG_POLICY_TEXT_MAX, ""), -E2BIG);
 }
 

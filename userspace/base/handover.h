@@ -12,7 +12,6 @@
 #ifndef SEG_HANDOVER_H
 #define SEG_HANDOVER_H
 
-#include <net/if.h>
 #include <stdint.h>
 
 #include "abi.h"
@@ -55,7 +54,7 @@ enum seg_handover_flag {
 struct seg_handover {
 	uint32_t version; /* SEG_HANDOVER_VERSION */
 	uint32_t size;    /* of this struct */
-	char name[IFNAMSIZ];
+	char name[16]; /* IFNAMSIZ: <net/if.h> does not go with <linux/icmp.h> */
 	uint32_t ifindex;
 	uint32_t queue;       /* RX queue of the interface */
 	uint32_t queue_index; /* in map seg_queues */
