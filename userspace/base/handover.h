@@ -106,8 +106,8 @@ enum seg_spawn_kind {
 			    an absent one is the handover's, twice */
 	SEG_SPAWN_STOP,  /* end that worker, close its descriptors */
 	SEG_SPAWN_RESTART, /* end that worker, it hangs; another one is started at once */
-	SEG_SPAWN_IMAGE,   /* what the next worker starts with; three descriptors: its handover, the
-			      policy's image, the image's rule counters */
+	SEG_SPAWN_IMAGE,   /* what the next worker starts with; descriptors: SEG_FD_HANDOVER, _IMAGE,
+			      _RULES and _ZONES, absent ones as in START */
 	SEG_SPAWN_EXIT,    /* end all workers, then yourself */
 	/* from the spawner */
 	SEG_SPAWN_STARTED, /* pid */
