@@ -18,11 +18,17 @@
 
 #define SEG_IFACES_MAX 64  /* interfaces of one daemon */
 #define SEG_QUEUES_MAX 256 /* RX queues of all of them together */
-#define SEG_RULES_MAX 131072
+#define SEG_RULES_MAX  131072
 
 /* --- reasons ------------------------------------------------------------- */
 
-enum seg_verdict { SEG_VERDICT_NONE, SEG_VERDICT_ALLOW, SEG_VERDICT_DENY, SEG_VERDICT_LOSS, SEG_VERDICT_UP };
+enum seg_verdict {
+	SEG_VERDICT_NONE,
+	SEG_VERDICT_ALLOW,
+	SEG_VERDICT_DENY,
+	SEG_VERDICT_LOSS,
+	SEG_VERDICT_UP
+};
 
 enum seg_path { SEG_PATH_GUARD, SEG_PATH_SESSION, SEG_PATH_WILDCARD, SEG_PATH_SLOW, SEG_PATH_MAX };
 
@@ -30,7 +36,7 @@ enum seg_reason {
 #define X(id, name, verdict, path, text) SEG_REASON_##id,
 	SEG_REASONS(X)
 #undef X
-	SEG_REASON_MAX
+		SEG_REASON_MAX
 };
 
 struct seg_count {
@@ -46,14 +52,15 @@ struct seg_counts {
 /* --- a packet, parsed ---------------------------------------------------- */
 
 enum seg_packet_flag {
-	SEG_PACKET_FRAGMENT = 1 << 0,    /* MF set or offset not 0; IPv6 atomic fragments are none */
-	SEG_PACKET_LATER = 1 << 1,       /* a fragment without the L4 header */
-	SEG_PACKET_ICMP_ERROR = 1 << 2,  /* quotes another packet */
-	SEG_PACKET_ICMP_REPLY = 1 << 3,  /* answers a request: echo reply */
+	SEG_PACKET_FRAGMENT = 1 << 0,   /* MF set or offset not 0; IPv6 atomic fragments are none */
+	SEG_PACKET_LATER = 1 << 1,      /* a fragment without the L4 header */
+	SEG_PACKET_ICMP_ERROR = 1 << 2, /* quotes another packet */
+	SEG_PACKET_ICMP_REPLY = 1 << 3, /* answers a request: echo reply */
 	SEG_PACKET_ROUTER_ALERT = 1 << 4,
 };
 
-#define SEG_VLAN_PRESENT 0x8000 /* in seg_packet.vlan: a tag was there; the low 12 bits are its VID */
+#define SEG_VLAN_PRESENT                                                                           \
+	0x8000 /* in seg_packet.vlan: a tag was there; the low 12 bits are its VID */
 
 /*
  * What the parser found. Offsets are from the frame's first byte. Written by
@@ -61,9 +68,9 @@ enum seg_packet_flag {
  * does not carry that.
  */
 struct seg_packet {
-	__u16 l3;  /* IP header */
-	__u16 l4;  /* header after IP and its extensions */
-	__u16 end; /* end of the IP datagram: what follows is Ethernet padding */
+	__u16 l3;    /* IP header */
+	__u16 l4;    /* header after IP and its extensions */
+	__u16 end;   /* end of the IP datagram: what follows is Ethernet padding */
 	__u8 family; /* 4 or 6; 0: not IP */
 	__u8 proto;  /* IPPROTO_*: the last header's */
 	__u8 flags;  /* enum seg_packet_flag */
@@ -81,10 +88,10 @@ struct seg_packet {
 /* 32 bytes of XDP metadata before a frame that goes up. */
 struct seg_meta {
 	struct seg_packet packet;
-	__u32 slot;        /* of the pending session, SEG_SLOT_NONE: uncached */
-	__u16 generation;  /* of the policy that XDP enforced; low 16 bits */
-	__u8 incarnation;  /* of that slot: compare before use */
-	__u8 reason;       /* enum seg_up_reason */
+	__u32 slot;       /* of the pending session, SEG_SLOT_NONE: uncached */
+	__u16 generation; /* of the policy that XDP enforced; low 16 bits */
+	__u8 incarnation; /* of that slot: compare before use */
+	__u8 reason;      /* enum seg_up_reason */
 };
 
 enum seg_up_reason { SEG_UP_MISS, SEG_UP_PENDING, SEG_UP_STALE, SEG_UP_UNCACHED, SEG_UP_IFACE };
@@ -107,14 +114,14 @@ struct seg_key {
 	__u8 proto;
 	__u8 family;
 	__u16 zone;
-};
+} __attribute__((aligned(8))); /* compared by words of 64 bits */
 
 /* One direction's TCP sequence window (Rooij 2001); zero: not tracked yet. */
 struct seg_window {
-	__u32 end;      /* highest sequence number + length sent */
-	__u32 max_end;  /* highest the receiver allowed */
-	__u32 max_win;  /* largest window offered, scaled */
-	__u8 scale;     /* window scale shift */
+	__u32 end;     /* highest sequence number + length sent */
+	__u32 max_end; /* highest the receiver allowed */
+	__u32 max_win; /* largest window offered, scaled */
+	__u8 scale;    /* window scale shift */
 	__u8 flags;
 	__u16 spare;
 };
@@ -138,25 +145,26 @@ struct seg_session {
 	__u64 gate;
 	__u64 count[2];
 	struct seg_window window[2];
-	__u16 iface[2]; /* expected ingress interface by direction, + 1; 0: not known yet */
+	__u16 iface[2];  /* expected ingress interface by direction, + 1; 0: not known yet */
 	__u32 extension; /* index into a cold array: NAT, next hop; 0: none */
 };
 
 /* state: life:8 l4:8 flags:8 incarnation:8 seen:32 (low to high) */
 enum seg_life { SEG_LIFE_FREE, SEG_LIFE_FILLING, SEG_LIFE_LIVE, SEG_LIFE_DEAD };
-#define SEG_STATE_L4_SHIFT 8
-#define SEG_STATE_FLAGS_SHIFT 16
+#define SEG_STATE_L4_SHIFT          8
+#define SEG_STATE_FLAGS_SHIFT       16
 #define SEG_STATE_INCARNATION_SHIFT 24
-#define SEG_STATE_SEEN_SHIFT 32
-#define SEG_TICK_SHIFT 20 /* "seen" counts 2^20 ns (1.05 ms): wraps after 52 days, compared modularly */
+#define SEG_STATE_SEEN_SHIFT        32
+#define SEG_TICK_SHIFT                                                                             \
+	20 /* "seen" counts 2^20 ns (1.05 ms): wraps after 52 days, compared modularly */
 
 enum seg_l4_state {
-	SEG_L4_NEW,          /* one packet seen, no verdict yet */
-	SEG_L4_OPENING,      /* TCP SYN; others: unassured */
-	SEG_L4_ESTABLISHED,  /* TCP: acknowledged; others: assured */
-	SEG_L4_CLOSING,      /* one FIN */
-	SEG_L4_TIME_WAIT,    /* both FINs */
-	SEG_L4_CLOSED,       /* RST */
+	SEG_L4_NEW,         /* one packet seen, no verdict yet */
+	SEG_L4_OPENING,     /* TCP SYN; others: unassured */
+	SEG_L4_ESTABLISHED, /* TCP: acknowledged; others: assured */
+	SEG_L4_CLOSING,     /* one FIN */
+	SEG_L4_TIME_WAIT,   /* both FINs */
+	SEG_L4_CLOSED,      /* RST */
 	SEG_L4_MAX
 };
 
@@ -166,9 +174,11 @@ enum seg_session_flag {
 	SEG_SESSION_LOOSE = 1 << 2, /* taken up mid-flow */
 	SEG_SESSION_FIN_0 = 1 << 3, /* endpoint 0 sent FIN */
 	SEG_SESSION_FIN_1 = 1 << 4,
+	SEG_SESSION_CLASS_SHIFT = 6, /* two bits: enum seg_class, for the quota it is counted in */
 };
 
-/* verdict: action:8 flags:8 generation:16 rule:32; valid only if its generation is the current one */
+/* verdict: action:8 flags:8 generation:16 rule:32; valid only if its generation is the current one
+ */
 #define SEG_RULE_DEFAULT 0xffffffffu /* no rule matched: the default decided */
 enum seg_verdict_flag { SEG_VERDICT_LOG = 1 << 0 };
 
@@ -178,11 +188,11 @@ enum seg_verdict_flag { SEG_VERDICT_LOG = 1 << 0 };
  * closed, the packet goes up. The worker adds to handled what it handed on and
  * opens by CAS only when both are equal, so no packet overtakes its elders.
  */
-#define SEG_GATE_QUEUED_ONE (1ull << 32)
+#define SEG_GATE_QUEUED_ONE  (1ull << 32)
 #define SEG_GATE_HANDLED_ONE (1ull << 48)
-#define SEG_GATE_OPEN (1ull << 63)
-#define SEG_GATE_COUNT_MASK 0x7fffull
-#define SEG_GATE_QUEUED_CAP 0x2000 /* beyond, XDP drops: pending-full */
+#define SEG_GATE_OPEN        (1ull << 63)
+#define SEG_GATE_COUNT_MASK  0x7fffull
+#define SEG_GATE_QUEUED_CAP  0x2000 /* beyond, XDP drops: pending-full */
 
 /* --- the table ----------------------------------------------------------- */
 
@@ -193,7 +203,7 @@ enum seg_verdict_flag { SEG_VERDICT_LOG = 1 << 0 };
  * slots), so the table is built for SEG_TABLE_LOAD percent.
  */
 #define SEG_BUCKET_SLOTS 16
-#define SEG_TABLE_LOAD 78
+#define SEG_TABLE_LOAD   78
 
 /* Value of map seg_tags: one bucket. Byte i of the words in memory order is slot i's tag... */
 struct seg_tags {
@@ -202,9 +212,10 @@ struct seg_tags {
 
 /* Classes of sessions, each bounded by itself, so that none can crowd out another. */
 enum seg_class {
-	SEG_CLASS_HALF_OPEN,   /* pending, or opened by one side only */
+	SEG_CLASS_HALF_OPEN, /* pending, or opened by one side only */
 	SEG_CLASS_ESTABLISHED,
 	SEG_CLASS_DENIED,
+	SEG_CLASS_SPARE, /* two bits of the state word hold four */
 	SEG_CLASS_MAX
 };
 
@@ -238,10 +249,12 @@ struct seg_queue {
 	__u64 pad[4];
 
 	__u64 consumed;
-	__u64 batches;
+	__u64 batches; /* odd while the worker holds pointers to sessions: the keeper frees a dead
+			* slot only after every worker was seen even, or moved on, since */
 	__u64 wakeups;
-	__u64 restarts;      /* workers that took this queue over */
-	__u64 frames_lost;   /* UMEM frames a successor could not account for: 0 unless there is a bug */
+	__u64 restarts;    /* workers that took this queue over */
+	__u64 frames_lost; /* UMEM frames a successor could not account for: 0 unless there is a bug
+			    */
 	__u64 pad2[3];
 	struct seg_count exit[SEG_REASON_MAX];
 };
@@ -260,9 +273,10 @@ struct seg_rule_count {
 
 /* Map seg_config, one entry: the keeper writes, XDP and worker read. */
 struct seg_config {
-	__u32 generation; /* of the policy in force, 1..65535 */
-	__u32 armed;      /* 0: count and pass everything */
-	__u64 epoch;      /* ns, CLOCK_MONOTONIC: when this table began */
+	__u32 generation;   /* of the policy in force, 1..65535 */
+	__u32 armed;        /* 0: count and pass everything */
+	__u64 pickup_until; /* ns, CLOCK_MONOTONIC: TCP mid-flow of no known session is judged
+			     * before, dropped after; ~0: always judged */
 };
 
 enum seg_on_loss { SEG_ON_LOSS_SESSIONS, SEG_ON_LOSS_PASS, SEG_ON_LOSS_DROP };
@@ -272,8 +286,10 @@ enum seg_feature {
 	SEG_FEATURE_VLAN = 1 << 1,        /* the policy names VLANs */
 	SEG_FEATURE_PARTIAL_SUM = 1 << 2, /* frames may carry only the pseudo-header's sum */
 	SEG_FEATURE_TCP_STATE = 1 << 3,
-	SEG_FEATURE_META = 1 << 4,        /* try to put seg_meta before frames that go up */
-	SEG_FEATURE_CLOCK_WORD = 1 << 5,  /* time comes from seg_clock (replay, tests) */
+	SEG_FEATURE_META = 1 << 4,       /* try to put seg_meta before frames that go up */
+	SEG_FEATURE_CLOCK_WORD = 1 << 5, /* time comes from seg_clock (replay, tests) */
+	SEG_FEATURE_TWO_SIDED =
+		1 << 6, /* both directions of a flow are seen here: replies need a session */
 };
 
 /*
@@ -281,16 +297,17 @@ enum seg_feature {
  * verifier drops what these constants make unreachable.
  */
 struct seg_constants {
-	__u64 seed[6];     /* hash key: secret, random at each start of the table */
-	__u32 buckets;     /* of the table */
-	__u32 features;    /* enum seg_feature */
-	__u32 iface;       /* index of this interface in seg_counts */
-	__u32 queue_base;  /* of this interface in seg_queues */
-	__u32 queues;      /* of this interface */
+	__u64 seed[6];    /* hash key: secret, random at each start of the table */
+	__u32 buckets;    /* of the table */
+	__u32 features;   /* enum seg_feature */
+	__u32 iface;      /* index of this interface in seg_counts */
+	__u32 queue_base; /* of this interface in seg_queues */
+	__u32 queues;     /* of this interface */
 	__u32 half_open_max;
-	__u16 zone;        /* of untagged packets here */
-	__u8 on_loss;      /* enum seg_on_loss */
-	__u8 spare[5];
+	__u32 established_max;
+	__u16 zone;   /* of untagged packets here */
+	__u8 on_loss; /* enum seg_on_loss */
+	__u8 spare;
 };
 
 /* Key of map seg_zones: the VLANs that the policy names, made by the keeper; value __u16 zone. */
@@ -299,7 +316,8 @@ struct seg_zone_key {
 	__u16 vlan[2]; /* as in seg_packet */
 };
 
-#define SEG_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is " #size " bytes")
+#define SEG_ASSERT_SIZE(type, size)                                                                \
+	_Static_assert(sizeof(type) == (size), #type " is " #size " bytes")
 
 SEG_ASSERT_SIZE(struct seg_packet, 24);
 SEG_ASSERT_SIZE(struct seg_meta, 32);
@@ -311,7 +329,9 @@ SEG_ASSERT_SIZE(struct seg_rule_count, 32);
 SEG_ASSERT_SIZE(struct seg_config, 16);
 SEG_ASSERT_SIZE(struct seg_constants, 80);
 SEG_ASSERT_SIZE(struct seg_zone_key, 6);
-_Static_assert(__builtin_offsetof(struct seg_session, gate) == 64, "the account starts a cache line");
-_Static_assert(__builtin_offsetof(struct seg_queue, consumed) == 64, "the worker's part starts a cache line");
+_Static_assert(__builtin_offsetof(struct seg_session, gate) == 64,
+	       "the account starts a cache line");
+_Static_assert(__builtin_offsetof(struct seg_queue, consumed) == 64,
+	       "the worker's part starts a cache line");
 
 #endif

@@ -22,47 +22,59 @@
 	/* answered by one lookup */                                                               \
 	X(SESSION_ALLOW, "session-allow", ALLOW, SESSION, "a known flow that the policy allows")   \
 	X(SESSION_DENY, "session-deny", DENY, SESSION, "a known flow that the policy denies")      \
-	X(ICMP_RELATED, "icmp-related", ALLOW, SESSION, "an ICMP error that quotes a live session") \
+	X(ICMP_RELATED, "icmp-related", ALLOW, SESSION,                                            \
+	  "an ICMP error that quotes a live session")                                              \
 	X(ICMP_UNRELATED, "icmp-unrelated", DENY, SESSION, "an ICMP error that quotes no session") \
 	/* passed before any lookup */                                                             \
 	X(ARP, "arp", ALLOW, GUARD, "ARP")                                                         \
 	X(ND, "neighbour-discovery", ALLOW, GUARD, "IPv6 neighbour discovery, hop limit 255")      \
 	X(DHCP, "dhcp", ALLOW, GUARD, "a DHCP server's answer to this host")                       \
-	X(MULTICAST_LISTENER, "multicast-listener", ALLOW, GUARD, "IGMP, or MLD with router alert") \
+	X(MULTICAST_LISTENER, "multicast-listener", ALLOW, GUARD,                                  \
+	  "IGMP, or MLD with router alert")                                                        \
 	X(NON_IP, "non-ip", ALLOW, GUARD, "an Ethertype other than IP, ARP or VLAN")               \
 	/* dropped before any lookup */                                                            \
 	X(TRUNCATED, "truncated", DENY, GUARD, "a header or length beyond the frame or datagram")  \
-	X(BAD_HEADER, "bad-header", DENY, GUARD, "an IP header whose fields contradict each other") \
+	X(BAD_HEADER, "bad-header", DENY, GUARD,                                                   \
+	  "an IP header whose fields contradict each other")                                       \
 	X(BAD_CHECKSUM, "bad-checksum", DENY, GUARD, "a wrong IPv4 or L4 checksum")                \
 	X(IP_OPTIONS, "ip-options", DENY, GUARD, "an IPv4 option other than router alert")         \
 	X(EXTENSION_HEADERS, "extension-headers", DENY, GUARD,                                     \
 	  "an IPv6 extension header that is malformed, deprecated or one too many")                \
 	X(FRAGMENT, "fragment", DENY, GUARD, "an IP fragment: not judged without its datagram")    \
-	X(VLAN_UNKNOWN, "vlan-unknown", DENY, GUARD, "a VLAN that no rule names, or over two tags") \
+	X(VLAN_UNKNOWN, "vlan-unknown", DENY, GUARD,                                               \
+	  "a VLAN that no rule names, or over two tags")                                           \
 	X(MARTIAN, "martian", DENY, GUARD, "an address that cannot be on a wire, or LAND")         \
 	X(TTL_ZERO, "ttl-zero", DENY, GUARD, "TTL or hop limit 0")                                 \
-	X(TCP_HEADER, "tcp-header", DENY, GUARD, "a TCP data offset or flag combination that is none") \
-	X(UDP_LENGTH, "udp-length", DENY, GUARD, "a UDP length or UDP-Lite coverage that cannot be") \
+	X(TCP_HEADER, "tcp-header", DENY, GUARD,                                                   \
+	  "a TCP data offset or flag combination that is none")                                    \
+	X(UDP_LENGTH, "udp-length", DENY, GUARD,                                                   \
+	  "a UDP length or UDP-Lite coverage that cannot be")                                      \
 	X(ICMP_QUOTE, "icmp-quote", DENY, GUARD,                                                   \
 	  "an ICMP error whose quote is cut short, or of a packet its receiver did not send")      \
-	X(ICMP_MTU, "icmp-mtu", DENY, GUARD, "an ICMP error with a path MTU that no link may have") \
+	X(ICMP_MTU, "icmp-mtu", DENY, GUARD,                                                       \
+	  "an ICMP error with a path MTU that no link may have")                                   \
 	X(OFF_LINK, "off-link", DENY, GUARD,                                                       \
 	  "ND, MLD or IGMP that did not start on this link: hop limit, source, router alert")      \
-	X(ICMP_TYPE, "icmp-type", DENY, GUARD, "an ICMP type that hosts must not act on: redirect") \
+	X(ICMP_TYPE, "icmp-type", DENY, GUARD,                                                     \
+	  "an ICMP type that hosts must not act on: redirect")                                     \
 	/* on the way to the worker */                                                             \
 	X(UP, "to-worker", UP, SLOW, "handed to the worker, which counts the exit")                \
 	X(NO_SOCKET, "no-socket", LOSS, SLOW, "this queue has no AF_XDP socket")                   \
+	X(NO_SOCKET_PASS, "no-socket-pass", ALLOW, SLOW,                                           \
+	  "this queue has no AF_XDP socket; on-worker-loss: pass")                                 \
 	X(WORKER_LOST, "worker-lost", LOSS, SLOW, "the worker took nothing for 200 ms")            \
 	X(WORKER_LOST_PASS, "worker-lost-pass", ALLOW, SLOW,                                       \
 	  "the worker took nothing for 200 ms; on-worker-loss: pass")                              \
-	X(PENDING_FULL, "pending-full", LOSS, SLOW, "too many packets of one flow wait for its verdict") \
+	X(PENDING_FULL, "pending-full", LOSS, SLOW,                                                \
+	  "too many packets of one flow wait for its verdict")                                     \
 	X(SESSIONS_FULL, "sessions-full", LOSS, SLOW, "no room for a new session")                 \
 	/* the worker's exits */                                                                   \
 	X(RULE_ALLOW, "rule-allow", ALLOW, SLOW, "a rule, or the default, allows")                 \
 	X(RULE_DENY, "rule-deny", DENY, SLOW, "a rule, or the default, denies")                    \
-	X(TCP_MIDFLOW, "tcp-midflow", DENY, SLOW, "TCP of no known flow that does not open one")   \
+	X(TCP_MIDFLOW, "tcp-midflow", DENY, GUARD, "TCP of no known flow that does not open one")  \
 	X(ICMP_UNASKED, "icmp-unasked", DENY, SLOW, "an ICMP reply that nobody asked for")         \
-	X(BAD_L4_CHECKSUM, "bad-l4-checksum", DENY, SLOW, "a wrong L4 checksum on a flow's first packets") \
+	X(BAD_L4_CHECKSUM, "bad-l4-checksum", DENY, SLOW,                                          \
+	  "a wrong L4 checksum on a flow's first packets")                                         \
 	X(INJECT_FULL, "inject-full", LOSS, SLOW, "the way back to the stack did not take it")     \
 	X(OVERSIZE, "oversize", LOSS, SLOW, "longer than a UMEM frame")                            \
 	X(WORKER_RESTART, "worker-restart", LOSS, SLOW, "in a worker's hands when it died")        \

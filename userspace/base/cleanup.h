@@ -13,19 +13,19 @@
 #define _cleanup_(f) __attribute__((cleanup(f)))
 
 /* Hand an owned pointer on: its value, and NULL stays behind. */
-#define TAKE(p)                         \
-	({                              \
-		__typeof__(p) _p = (p); \
-		(p) = NULL;             \
-		_p;                     \
+#define TAKE(p)                                                                                    \
+	({                                                                                         \
+		__typeof__(p) _p = (p);                                                            \
+		(p) = NULL;                                                                        \
+		_p;                                                                                \
 	})
 
 /* The same for a file descriptor: -1 stays behind. */
-#define TAKE_FD(fd)                \
-	({                         \
-		int _fd = (fd);    \
-		(fd) = -1;         \
-		_fd;               \
+#define TAKE_FD(fd)                                                                                \
+	({                                                                                         \
+		int _fd = (fd);                                                                    \
+		(fd) = -1;                                                                         \
+		_fd;                                                                               \
 	})
 
 static inline void seg_freep(void *p)
@@ -45,8 +45,8 @@ static inline void seg_fclosep(FILE **f)
 		fclose(*f);
 }
 
-#define _cleanup_free_	_cleanup_(seg_freep)
-#define _cleanup_close_ _cleanup_(seg_closep)
+#define _cleanup_free_   _cleanup_(seg_freep)
+#define _cleanup_close_  _cleanup_(seg_closep)
 #define _cleanup_fclose_ _cleanup_(seg_fclosep)
 
 #define SEG_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

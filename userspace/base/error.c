@@ -50,7 +50,8 @@ void seg_error_place(struct seg_error *err, const char *file, unsigned int line,
 	err->line = line;
 	err->column = column;
 	if (source)
-		snprintf(err->source, sizeof(err->source), "%.*s", (int)strcspn(source, "\n"), source);
+		snprintf(err->source, sizeof(err->source), "%.*s", (int)strcspn(source, "\n"),
+			 source);
 }
 
 /* The caret's line: tabs stay tabs, so that it stands below its column. */

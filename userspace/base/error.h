@@ -28,8 +28,8 @@ enum seg_exit {
 struct seg_error {
 	enum seg_exit exit; /* SEG_EXIT_OK: no error */
 	char what[512];
-	char mend[512];	   /* empty: none */
-	char file[256];	   /* empty: not about a file */
+	char mend[512];    /* empty: none */
+	char file[256];    /* empty: not about a file */
 	unsigned int line; /* from 1; 0: not known */
 	unsigned int column;
 	char source[256]; /* that line of the file, cut; empty: not known */
@@ -47,7 +47,8 @@ int seg_error_set(struct seg_error *err, int errnum, const char *format, ...)
 void seg_error_mend(struct seg_error *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Set the exit code; without it, -EPERM and -EACCES give SEG_EXIT_PRIVILEGE, others SEG_EXIT_FAILED. */
+/* Set the exit code; without it, -EPERM and -EACCES give SEG_EXIT_PRIVILEGE, others
+ * SEG_EXIT_FAILED. */
 void seg_error_exit(struct seg_error *err, enum seg_exit exit);
 
 /* Set the place; `source` is the text of that line or NULL. Columns count characters from 1. */

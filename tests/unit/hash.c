@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The session hash: even over buckets and tags for the tuples that networks
+ * have, whatever the secret.
+ *
+ * A chi-square sum over its degrees of freedom is 1 for a random function, and
+ * below 1.2 for 6 sigma with 2,000 buckets.
+ */
+#include "hash.h"
+#include "check.h"
+#include "random.h"
+
+#define BUCKETS 2011
+#define KEYS    100000
+#define SECRETS 10
+
+/* A new secret. */
+static void seeded(struct seg_constants *constants)
+{
+	static __u64 seed;
+
+	if (!seed)
+		seed = seg_random_seed();
+	for (int i = 0; i < 6; i++)
+		constants->seed[i] = seg_random(&seed);
+}
+
+static struct seg_key sequential_ports(__u32 n)
+{
+	return (struct seg_key){.addr = {{0, 0, 0xffff, 1}, {0, 0, 0xffff, 2 + (n >> 16)}},
+				.port = {443, (__u16)n},
+				.proto = 6,
+				.family = 4};
+}
+
+static struct seg_key sequential_addresses(__u32 n)
+{
+	return (struct seg_key){.addr = {{0, 0, 0xffff, 10 + n}, {0, 0, 0xffff, 1u << 31}},
+				.port = {53, 53},
+				.proto = 17,
+				.family = 4};
+}
+
+static struct seg_key swapped_addresses(__u32 n)
+{
+	return (struct seg_key){.addr = {{0, 0, 0xffff, 1}, {0, 0, 0xffff, __builtin_bswap32(n)}},
+				.port = {53, 53},
+				.proto = 17,
+				.family = 4};
+}
+
+static struct seg_key grid(__u32 n)
+{
+	return (struct seg_key){.addr = {{0, 0, 0xffff, n & 0xff}, {0, 0, 0xffff, n >> 8 & 0xff}},
+				.port = {443, (__u16)(n >> 16)},
+				.proto = 6,
+				.family = 4};
+}
+
+static struct seg_key sequential_ipv6(__u32 n)
+{
+	return (struct seg_key){.addr = {{0xfd, n >> 8, 0, 1}, {0xfe, 0, 0, n & 0xff}},
+				.port = {443, 1024},
+				.proto = 6,
+				.family = 6};
+}
+
+static struct seg_key (*const patterns[])(__u32) = {
+	sequential_ports, sequential_addresses, swapped_addresses, grid, sequential_ipv6,
+};
+
+#define PATTERNS (sizeof(patterns) / sizeof(patterns[0]))
+
+/* Chi-square over its degrees of freedom. */
+static double unevenness(const __u32 *counts, __u32 n)
+{
+	double expected = (double)KEYS / n;
+	double sum = 0;
+
+	for (__u32 i = 0; i < n; i++)
+		sum += (counts[i] - expected) * (counts[i] - expected) / expected;
+	return sum / (n - 1);
+}
+
+/* Sequential keys may come out more even than chance, never less. */
+static double worst_bucket(int which)
+{
+	struct seg_constants constants = {.buckets = BUCKETS};
+	double worst = 0;
+
+	for (__u32 i = 0; i < PATTERNS * SECRETS; i++) {
+		__u32 counts[BUCKETS] = {0};
+		double sum;
+
+		seeded(&constants);
+		for (__u32 n = 0; n < KEYS; n++) {
+			struct seg_key key = patterns[i % PATTERNS](n);
+
+			counts[seg_hash_key(&key, &constants).bucket[which]]++;
+		}
+		sum = unevenness(counts, BUCKETS);
+		worst = sum > worst ? sum : worst;
+	}
+	return worst;
+}
+
+TEST(hash, buckets_are_even)
+{
+	double first = worst_bucket(0);
+	double second = worst_bucket(1);
+
+	fprintf(stderr, "chi-square / df, worst secret: %.3f, %.3f\n", first, second);
+	check(first < 1.2);
+	check(second < 1.2);
+}
+
+/* What two keys share by chance: the second bucket or the tag of those that share the first. */
+TEST(hash, second_bucket_and_tag_are_independent)
+{
+	struct seg_constants constants = {.buckets = 64};
+
+	for (__u32 i = 0; i < PATTERNS * SECRETS; i++) {
+		__u32 pairs[64 * 64] = {0};
+		__u32 tags[64][256] = {{0}};
+		double same_tag = 0;
+
+		seeded(&constants);
+		for (__u32 n = 0; n < KEYS; n++) {
+			struct seg_key key = patterns[i % PATTERNS](n);
+			struct seg_hash hash = seg_hash_key(&key, &constants);
+
+			check(hash.tag != 0);
+			pairs[hash.bucket[0] * 64 + hash.bucket[1]]++;
+			tags[hash.bucket[0]][hash.tag]++;
+		}
+		check(unevenness(pairs, 64 * 64) < 1.2);
+		for (__u32 bucket = 0; bucket < 64; bucket++)
+			for (__u32 tag = 1; tag < 256; tag++)
+				same_tag += (double)tags[bucket][tag] * tags[bucket][tag];
+		same_tag = (same_tag - KEYS) / ((double)KEYS * KEYS / 64); /* not with itself */
+		check_that(same_tag < 1.05 / 255, "tags agree with probability %g", same_tag);
+	}
+}
+
+/* Every word of the key counts. */
+TEST(hash, every_byte_counts)
+{
+	struct seg_constants constants = {.buckets = 1u << 31};
+	struct seg_key key = {.family = 4};
+	struct seg_hash base;
+
+	seeded(&constants);
+	base = seg_hash_key(&key, &constants);
+	for (__u32 i = 0; i < sizeof(key); i++) {
+		struct seg_key other = key;
+
+		((__u8 *)&other)[i] ^= 1;
+		check(seg_hash_key(&other, &constants).bucket[0] != base.bucket[0]);
+	}
+}

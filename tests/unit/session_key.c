@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Keys: both directions of a flow have one, different flows have two.
+ */
+#include <arpa/inet.h>
+
+#include "check.h"
+#include "session_key.h"
+
+static const __be32 low6[4] = {1, 2, 3, 4};
+static const __be32 high6[4] = {1, 2, 4, 0}; /* its first word alone does for IPv4 */
+
+static struct seg_packet packet_of(__u8 family, __u8 proto, __u16 sport, __u16 dport)
+{
+	return (struct seg_packet){.family = family,
+				   .proto = proto,
+				   .zone = 9,
+				   .sport = htons(sport),
+				   .dport = htons(dport)};
+}
+
+/* Both directions: one key; returns the direction of the first. */
+static __u32 both(const struct seg_packet *there, const __be32 *a, const __be32 *b,
+		  struct seg_key *key)
+{
+	struct seg_packet back = *there;
+	struct seg_key other;
+	__u32 direction;
+
+	memset(key, 0xaa, sizeof(*key));
+	memset(&other, 0x55, sizeof(other));
+	back.sport = there->dport;
+	back.dport = there->sport;
+	direction = seg_key_make(key, there, a, b);
+	check_eq(seg_key_make(&other, &back, b, a), !direction);
+	check(memcmp(key, &other, sizeof(other)) == 0);
+	return direction;
+}
+
+TEST(key, ipv4_is_mapped_and_canonical)
+{
+	struct seg_packet packet = packet_of(4, IPPROTO_TCP, 1000, 80);
+	const __u8 mapped[12] = {[10] = 0xff, [11] = 0xff};
+	__be32 a = 5;
+	__be32 b = 6;
+	struct seg_key key;
+
+	check_eq(both(&packet, &a, &b, &key), 0);
+	check(memcmp(key.addr[0], mapped, 12) == 0 && memcmp(key.addr[1], mapped, 12) == 0);
+	check_eq(key.addr[0][3], a);
+	check_eq(key.addr[1][3], b);
+	check_eq(key.port[0], htons(1000));
+	check_eq(key.port[1], htons(80));
+	check_eq(key.proto, IPPROTO_TCP);
+	check_eq(key.family, 4);
+	check_eq(key.zone, 9);
+	check_eq(both(&packet, &b, &a, &key), 1);
+	check_eq(key.port[1], htons(1000));
+}
+
+TEST(key, ipv6_compares_every_word)
+{
+	struct seg_packet packet = packet_of(6, IPPROTO_UDP, 53, 1000);
+	struct seg_key key;
+
+	check_eq(both(&packet, low6, high6, &key), 0);
+	check(memcmp(key.addr[0], low6, 16) == 0);
+	for (int word = 0; word < 4; word++) {
+		__be32 other[4];
+
+		memcpy(other, low6, sizeof(other));
+		other[word]++;
+		check_eq(both(&packet, low6, other, &key), 0);
+		check_eq(both(&packet, other, low6, &key), 1);
+	}
+}
+
+TEST(key, same_address_goes_by_port)
+{
+	struct seg_packet packet = packet_of(6, IPPROTO_UDP, 1, 2);
+	__be32 a = 5;
+	struct seg_key key;
+	__u32 there = both(&packet, low6, low6, &key);
+
+	check_eq(there, packet.sport > packet.dport);
+	packet.family = 4;
+	check_eq(both(&packet, &a, &a, &key), there);
+	check_eq(key.port[there], packet.sport);
+}
+
+/* A reply has the request's identifier; its direction is told by the addresses alone. */
+TEST(key, echo_and_reply_are_one_flow)
+{
+	const __u8 types[2][3] = {{IPPROTO_ICMP, ICMP_ECHO, ICMP_ECHOREPLY},
+				  {IPPROTO_ICMPV6, ICMPV6_ECHO_REQUEST, ICMPV6_ECHO_REPLY}};
+
+	for (int i = 0; i < 2; i++) {
+		struct seg_packet request = packet_of(i ? 6 : 4, types[i][0], 0x1234, 0x1234);
+		struct seg_packet reply = request;
+		struct seg_key key;
+		struct seg_key back;
+
+		request.icmp_type = types[i][1];
+		reply.icmp_type = types[i][2];
+		seg_key_make(&key, &request, low6, high6);
+		seg_key_make(&back, &reply, high6, low6);
+		check(memcmp(&key, &back, sizeof(key)) == 0);
+		check_eq(key.port[0], htons(0x1234));
+		check_eq(key.port[1], htons(0x1234));
+	}
+}
+
+TEST(key, other_icmp_goes_by_type_and_code)
+{
+	struct seg_packet packet = packet_of(4, IPPROTO_ICMP, 7, 7);
+	__be32 a = 5;
+	__be32 b = 6;
+	struct seg_key key;
+
+	packet.icmp_type = ICMP_DEST_UNREACH;
+	packet.icmp_code = ICMP_PORT_UNREACH;
+	seg_key_make(&key, &packet, &a, &b);
+	check_eq(key.port[0], htons(ICMP_DEST_UNREACH << 8 | ICMP_PORT_UNREACH));
+	check_eq(key.port[1], key.port[0]);
+}
+
+/* TCP with an ICMP type left over is no ICMP. */
+TEST(key, ports_of_other_protocols_stay)
+{
+	struct seg_packet packet = packet_of(4, IPPROTO_TCP, 7, 8);
+	__be32 a = 5;
+	__be32 b = 6;
+	struct seg_key key;
+
+	packet.icmp_type = ICMP_DEST_UNREACH;
+	seg_key_make(&key, &packet, &a, &b);
+	check_eq(key.port[0], htons(7));
+	check_eq(key.port[1], htons(8));
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * session_key.h - from a parsed packet to the key of its session.
+ *
+ * Both directions give one key. The direction that seg_key_make returns says
+ * which endpoint sent the packet and indexes every [2] of a session.
+ */
+#ifndef SEG_SESSION_KEY_H
+#define SEG_SESSION_KEY_H
+
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/in.h>
+
+#include "abi.h"
+#include "compat.h"
+
+struct seg_endpoint {
+	const __be32 *addr; /* 1 or 4 words */
+	__be16 port;
+};
+
+static __always_inline bool seg_is_icmp(__u8 proto)
+{
+	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
+static __always_inline bool seg_is_echo(__u8 proto, __u8 type)
+{
+	if (proto == IPPROTO_ICMP)
+		return type == ICMP_ECHO || type == ICMP_ECHOREPLY;
+	return type == ICMPV6_ECHO_REQUEST || type == ICMPV6_ECHO_REPLY;
+}
+
+/* Both ports of an ICMP session, big-endian. A parser stores an echo's identifier in sport. */
+static __always_inline __be16 seg_icmp_port(const struct seg_packet *packet)
+{
+	if (seg_is_echo(packet->proto, packet->icmp_type))
+		return packet->sport;
+	const __u8 bytes[2] = {packet->icmp_type, packet->icmp_code};
+	__be16 port;
+
+	seg_copy(&port, bytes, sizeof(port));
+	return port;
+}
+
+/* Any total order does, as long as BPF and C on one machine agree: words as they are loaded. */
+static __always_inline bool seg_addr_above(const __be32 *a, const __be32 *b)
+{
+	for (int i = 0; i < 3; i++)
+		if (a[i] != b[i])
+			return a[i] > b[i];
+	return a[3] > b[3];
+}
+
+static __always_inline bool seg_addr_equal(const __be32 *a, const __be32 *b)
+{
+	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]));
+}
+
+static __always_inline bool seg_endpoint_above(const struct seg_endpoint *a,
+					       const struct seg_endpoint *b, __u8 family)
+{
+	if (family == 4)
+		return *a->addr == *b->addr ? a->port > b->port : *a->addr > *b->addr;
+	return seg_addr_equal(a->addr, b->addr) ? a->port > b->port
+						: seg_addr_above(a->addr, b->addr);
+}
+
+static __always_inline void seg_addr_map(__be32 *to, const __be32 *from, __u8 family)
+{
+	const __u8 mapped[4] = {0, 0, 0xff, 0xff};
+
+	if (family == 4) {
+		to[0] = 0;
+		to[1] = 0;
+		seg_copy(&to[2], mapped, sizeof(mapped));
+		to[3] = from[0];
+		return;
+	}
+	for (int i = 0; i < 4; i++)
+		to[i] = from[i];
+}
+
+/*
+ * The key of the session that `packet` belongs to. `source` and `destination`
+ * point at the addresses in its IP header, 4-byte aligned as the header's type
+ * is: one word each for family 4, four for 6. Returns 0 if endpoint 0 sent it,
+ * else 1. Writes every byte of `key`.
+ */
+static __always_inline __u32 seg_key_make(struct seg_key *key, const struct seg_packet *packet,
+					  const __be32 *source, const __be32 *destination)
+{
+	struct seg_endpoint low = {source, packet->sport};
+	struct seg_endpoint high = {destination, packet->dport};
+	__u32 direction = 0;
+
+	if (seg_is_icmp(packet->proto))
+		low.port = high.port = seg_icmp_port(packet);
+	if (seg_endpoint_above(&low, &high, packet->family)) {
+		struct seg_endpoint swapped = low;
+
+		low = high;
+		high = swapped;
+		direction = 1;
+	}
+	seg_addr_map(key->addr[0], low.addr, packet->family);
+	seg_addr_map(key->addr[1], high.addr, packet->family);
+	key->port[0] = low.port;
+	key->port[1] = high.port;
+	key->proto = packet->proto;
+	key->family = packet->family;
+	key->zone = packet->zone;
+	return direction;
+}
+
+#endif
