@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * classify.c - the first rule that matches. One scan of the packet's lane;
+ * seg_image_check() has made every reference in a row safe to follow.
+ */
+#include "classify.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "image_layout.h"
+
+/* A flow, in the units of the rows that could match it. */
+struct probe {
+	uint64_t src, dst;
+	uint16_t sport, dport;
+	struct seg_wide from, to;
+};
+
+static struct seg_wide wide_of(const __be32 address[4])
+{
+	uint64_t half[2];
+
+	memcpy(half, address, sizeof(half));
+	return (struct seg_wide){be64toh(half[0]), be64toh(half[1])};
+}
+
+static struct probe probe_of(const struct seg_flow *flow, enum seg_lane lane)
+{
+	struct probe probe = {.from = wide_of(flow->src), .to = wide_of(flow->dst)};
+
+	probe.src = seg_lane_unit(flow->family, probe.from);
+	probe.dst = seg_lane_unit(flow->family, probe.to);
+	probe.sport = ntohs(flow->sport);
+	probe.dport = ntohs(flow->dport);
+	if (lane == SEG_LANE_ICMP) {
+		probe.sport = 0;
+		probe.dport = (uint16_t)(flow->icmp_type << 8 | flow->icmp_code);
+	}
+	return probe;
+}
+
+static bool set_has(const struct seg_image *image, uint32_t index, struct seg_wide address)
+{
+	const struct seg_set *sets = seg_section_items(image, SEG_SECTION_SETS);
+	const struct seg_interval *intervals = seg_section_items(image, SEG_SECTION_INTERVALS);
+	uint32_t low = sets[index].first, high = low + sets[index].count;
+
+	/* The last interval that begins at or before the address. */
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (seg_wide_compare(intervals[middle].first, address) <= 0)
+			low = middle;
+		else
+			high = middle;
+	}
+	return seg_wide_compare(intervals[low].first, address) <= 0 &&
+	       seg_wide_compare(address, intervals[low].last) <= 0;
+}
+
+/* No branches: most rows say no, and which field says it cannot be predicted. */
+static bool bounds_hold(const struct seg_row *row, const struct probe *probe)
+{
+	return (probe->dst - row->dst_first <= row->dst_last - row->dst_first) &
+	       (probe->src - row->src_first <= row->src_last - row->src_first) &
+	       (probe->dport >= row->dport_first) & (probe->dport <= row->dport_last) &
+	       (probe->sport >= row->sport_first) & (probe->sport <= row->sport_last);
+}
+
+static bool vlan_holds(const struct seg_row *row, const struct seg_flow *flow)
+{
+	return !row->vlan[0] || (row->vlan[0] == flow->vlan[0] && row->vlan[1] == flow->vlan[1]);
+}
+
+static bool iface_holds(const struct seg_row *row, const struct seg_flow *flow)
+{
+	return row->iface == SEG_IFACE_NONE || row->iface == flow->iface;
+}
+
+static bool proto_holds(const struct seg_row *row, const struct seg_flow *flow)
+{
+	return (row->flags & SEG_ROW_ANY_PROTO) || row->proto == flow->proto;
+}
+
+static bool direction_holds(const struct seg_row *row, const struct seg_flow *flow)
+{
+	return row->directions >> flow->direction & 1;
+}
+
+static bool row_holds(const struct seg_image *image, const struct seg_row *row,
+		      const struct seg_flow *flow, const struct probe *probe)
+{
+	return bounds_hold(row, probe) && direction_holds(row, flow) && proto_holds(row, flow) &&
+	       vlan_holds(row, flow) && iface_holds(row, flow) &&
+	       (row->dst_set == SEG_SET_NONE || set_has(image, row->dst_set, probe->to)) &&
+	       (row->src_set == SEG_SET_NONE || set_has(image, row->src_set, probe->from));
+}
+
+static uint32_t first_match(const struct seg_image *image, const struct seg_flow *flow)
+{
+	enum seg_lane lane = seg_lane_of(flow->family, flow->proto);
+	unsigned int section = seg_lane_section(flow->family, lane);
+	const struct seg_row *row = seg_section_items(image, section);
+	const struct seg_row *end = row + image->section[section].count;
+	struct probe probe = probe_of(flow, lane);
+
+	for (; row < end; row++)
+		if (row_holds(image, row, flow, &probe))
+			return row->rule;
+	return SEG_RULE_DEFAULT;
+}
+
+static bool vlan_known(const struct seg_image *image, const struct seg_flow *flow)
+{
+	const struct seg_vlan *vlans;
+	unsigned int n = seg_image_vlans(image, &vlans);
+
+	if (!flow->vlan[0] && !flow->vlan[1])
+		return true;
+	for (unsigned int i = 0; i < n; i++)
+		if (vlans[i].tag[0] == flow->vlan[0] && vlans[i].tag[1] == flow->vlan[1])
+			return true;
+	return false;
+}
+
+static struct seg_decision judge(const struct seg_image *image, const struct seg_flow *flow)
+{
+	const struct seg_rule *rules = seg_section_items(image, SEG_SECTION_RULES);
+	uint32_t rule;
+
+	if (!vlan_known(image, flow))
+		return (struct seg_decision){SEG_RULE_DEFAULT, SEG_VERDICT_DENY,
+					     SEG_DECISION_UNKNOWN_VLAN, 0};
+	rule = first_match(image, flow);
+	if (rule == SEG_RULE_DEFAULT)
+		return (struct seg_decision){rule, image->defaults.verdict[flow->direction], 0, 0};
+	return (struct seg_decision){rule, rules[rule].verdict, rules[rule].flags, 0};
+}
+
+void seg_image_classify(const struct seg_image *image, const struct seg_flow *flows,
+			struct seg_decision *out, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		out[i] = judge(image, &flows[i]);
+}
+
+/* How far a row of the rule goes along with the flow, addresses aside. */
+static enum seg_mismatch row_mismatch(const struct seg_row *row, const struct seg_flow *flow)
+{
+	struct probe probe = probe_of(flow, seg_lane_of(flow->family, flow->proto));
+
+	if (!direction_holds(row, flow))
+		return SEG_MISMATCH_DIRECTION;
+	if (!iface_holds(row, flow))
+		return SEG_MISMATCH_IFACE;
+	if (!vlan_holds(row, flow))
+		return SEG_MISMATCH_VLAN;
+	if (!proto_holds(row, flow) || probe.dport < row->dport_first ||
+	    probe.dport > row->dport_last)
+		return SEG_MISMATCH_SERVICE;
+	if (probe.sport < row->sport_first || probe.sport > row->sport_last)
+		return SEG_MISMATCH_SOURCE_PORT;
+	return SEG_MISMATCH_NONE;
+}
+
+/* Of all the rows of a rule in one lane, the one that comes nearest. */
+static enum seg_mismatch lane_mismatch(const struct seg_image *image, unsigned int section,
+				       uint32_t rule, const struct seg_flow *flow)
+{
+	const struct seg_row *row = seg_section_items(image, section);
+	const struct seg_row *end = row + image->section[section].count;
+	enum seg_mismatch best = SEG_MISMATCH_DIRECTION;
+
+	for (; row < end && row->rule <= rule; row++) {
+		enum seg_mismatch mismatch;
+
+		if (row->rule != rule)
+			continue;
+		mismatch = row_mismatch(row, flow);
+		if (mismatch == SEG_MISMATCH_NONE)
+			return mismatch;
+		if (mismatch > best)
+			best = mismatch;
+	}
+	return best;
+}
+
+enum seg_mismatch seg_image_mismatch(const struct seg_image *image, uint32_t rule,
+				     const struct seg_flow *flow)
+{
+	const struct seg_rule *rules = seg_section_items(image, SEG_SECTION_RULES);
+	enum seg_mismatch best = SEG_MISMATCH_DIRECTION;
+
+	for (unsigned int section = 0; section < 2 * SEG_LANE_MAX; section++) {
+		enum seg_mismatch mismatch = lane_mismatch(image, section, rule, flow);
+
+		if (mismatch == SEG_MISMATCH_NONE) {
+			best = mismatch;
+			break;
+		}
+		if (mismatch > best)
+			best = mismatch;
+	}
+	if (best != SEG_MISMATCH_NONE)
+		return best;
+	if (!set_has(image, rules[rule].from, wide_of(flow->src)))
+		return SEG_MISMATCH_FROM;
+	return set_has(image, rules[rule].to, wide_of(flow->dst)) ? SEG_MISMATCH_NONE
+								  : SEG_MISMATCH_TO;
+}
+
+const char *seg_mismatch_key(enum seg_mismatch mismatch)
+{
+	static const char *const KEYS[SEG_MISMATCH_MAX] = {
+		[SEG_MISMATCH_NONE] = "",           [SEG_MISMATCH_DIRECTION] = "direction",
+		[SEG_MISMATCH_IFACE] = "iface",     [SEG_MISMATCH_VLAN] = "vlan",
+		[SEG_MISMATCH_SERVICE] = "service", [SEG_MISMATCH_SOURCE_PORT] = "source-port",
+		[SEG_MISMATCH_FROM] = "from",       [SEG_MISMATCH_TO] = "to",
+	};
+
+	return KEYS[mismatch];
+}

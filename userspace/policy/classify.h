@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * classify.h - which rule decides a flow. First match wins; where no rule
+ * matches, the default of the flow's direction decides.
+ *
+ * A rule without a key matches whatever that key would restrict, but a rule
+ * whose addresses are all IPv4 never matches IPv6, and the reverse. `icmp`
+ * is ICMP in IPv4, `icmpv6` ICMPv6 in IPv6.
+ *
+ * VLANs: a rule without `vlan` matches untagged packets and every stack that
+ * some rule of the policy names. A stack that none names is denied by the
+ * default (SEG_DECISION_UNKNOWN_VLAN), whatever the default is: no packet of an
+ * unknown VLAN is judged by rules that were not written for it. The caller
+ * clears tags of VID 0: they carry priority only (IEEE 802.1Q).
+ *
+ * A reply, an ICMP error, a later fragment: not judged here; they belong to
+ * the flow that they quote or continue.
+ */
+#ifndef SEG_CLASSIFY_H
+#define SEG_CLASSIFY_H
+
+#include "image.h"
+
+/* A flow's first packet, from who began to whom. All zero is a valid start to fill it. */
+struct seg_flow {
+	__be32 src[4]; /* as in seg_key: IPv4 is ::ffff:a.b.c.d */
+	__be32 dst[4];
+	__be16 sport; /* TCP, UDP, UDP-Lite, SCTP, DCCP; else 0 */
+	__be16 dport;
+	uint8_t family; /* 4 or 6 */
+	uint8_t proto;
+	uint8_t icmp_type; /* ICMP and ICMPv6 */
+	uint8_t icmp_code;
+	uint8_t tcp_flags; /* not judged yet */
+	uint8_t dscp;      /* not judged yet */
+	uint8_t direction; /* enum seg_direction */
+	uint8_t spare;
+	uint16_t vlan[2]; /* as in seg_packet: SEG_VLAN_PRESENT | VID, outer then inner; 0: none */
+	uint16_t iface;   /* seg_image_iface() of the interface that it came in by */
+	uint16_t spare2;
+};
+
+enum seg_decision_flag {
+	SEG_DECISION_LOG = SEG_VERDICT_LOG,
+	SEG_DECISION_UNKNOWN_VLAN = 1 << 1,
+};
+
+struct seg_decision {
+	uint32_t rule;   /* index, or SEG_RULE_DEFAULT */
+	uint8_t verdict; /* SEG_VERDICT_ALLOW or _DENY */
+	uint8_t flags;   /* enum seg_decision_flag */
+	uint16_t spare;
+};
+
+#define SEG_CLASSIFY_MAX 64
+
+/* Judge n flows, n <= SEG_CLASSIFY_MAX. Never fails, allocates or blocks; pure. */
+void seg_image_classify(const struct seg_image *image, const struct seg_flow *flows,
+			struct seg_decision *out, unsigned int n);
+
+/* Why a rule does not match a flow: the first key, in this order, that says no. */
+enum seg_mismatch {
+	SEG_MISMATCH_NONE, /* it does match */
+	SEG_MISMATCH_DIRECTION,
+	SEG_MISMATCH_IFACE,
+	SEG_MISMATCH_VLAN,
+	SEG_MISMATCH_SERVICE,
+	SEG_MISMATCH_SOURCE_PORT,
+	SEG_MISMATCH_FROM,
+	SEG_MISMATCH_TO,
+	SEG_MISMATCH_MAX
+};
+
+/* For `why`: slow, looks at one rule only. */
+enum seg_mismatch seg_image_mismatch(const struct seg_image *image, uint32_t rule,
+				     const struct seg_flow *flow);
+
+/* The policy's key for it: "direction", "from"...; "" for SEG_MISMATCH_NONE. */
+const char *seg_mismatch_key(enum seg_mismatch mismatch);
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#include "image_layout.h"
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+const char *seg_image_name(const struct seg_image *image)
+{
+	return image->name;
+}
+
+const char *seg_image_hash(const struct seg_image *image)
+{
+	return image->hash;
+}
+
+size_t seg_image_size(const struct seg_image *image)
+{
+	return image->size;
+}
+
+const struct seg_defaults *seg_image_defaults(const struct seg_image *image)
+{
+	return &image->defaults;
+}
+
+unsigned int seg_image_rules(const struct seg_image *image)
+{
+	return image->section[SEG_SECTION_RULES].count;
+}
+
+static const char *string_at(const struct seg_image *image, uint32_t offset)
+{
+	return (const char *)seg_section_items(image, SEG_SECTION_STRINGS) + offset;
+}
+
+const char *seg_image_rule_id(const struct seg_image *image, uint32_t rule)
+{
+	const struct seg_rule *rules = seg_section_items(image, SEG_SECTION_RULES);
+
+	if (rule == SEG_RULE_DEFAULT)
+		return "default";
+	return rule < seg_image_rules(image) ? string_at(image, rules[rule].id) : "?";
+}
+
+uint32_t seg_image_rule_find(const struct seg_image *image, const char *id)
+{
+	for (uint32_t i = 0; i < seg_image_rules(image); i++)
+		if (strcmp(seg_image_rule_id(image, i), id) == 0)
+			return i;
+	return SEG_RULE_DEFAULT;
+}
+
+unsigned int seg_image_rule_line(const struct seg_image *image, uint32_t rule)
+{
+	const struct seg_rule *rules = seg_section_items(image, SEG_SECTION_RULES);
+
+	return rule < seg_image_rules(image) ? rules[rule].line : 0;
+}
+
+unsigned int seg_image_vlans(const struct seg_image *image, const struct seg_vlan **out)
+{
+	*out = seg_section_items(image, SEG_SECTION_VLANS);
+	return image->section[SEG_SECTION_VLANS].count;
+}
+
+uint16_t seg_image_iface(const struct seg_image *image, const char *name)
+{
+	const uint32_t *ifaces = seg_section_items(image, SEG_SECTION_IFACES);
+
+	for (uint32_t i = 0; i < image->section[SEG_SECTION_IFACES].count; i++)
+		if (strcmp(string_at(image, ifaces[i]), name) == 0)
+			return (uint16_t)(i + 1);
+	return SEG_IFACE_NONE;
+}
+
+/* --- enforceable --------------------------------------------------------- */
+
+int seg_image_enforceable(const struct seg_image *image, const char *file, struct seg_error *err)
+{
+	const struct seg_need *need = seg_section_items(image, SEG_SECTION_NEEDS);
+
+	if (!image->section[SEG_SECTION_NEEDS].count)
+		return 0;
+	seg_error_set(err, EOPNOTSUPP, "'%s' is not enforced by this version",
+		      string_at(image, need->what));
+	seg_error_place(err, file, need->line, need->column, NULL);
+	seg_error_mend(err, "remove it: this version filters what arrives, not what leaves");
+	return -EOPNOTSUPP;
+}
+
+/* --- check --------------------------------------------------------------- */
+
+static const size_t ITEM_SIZE[SEG_SECTION_MAX] = {[SEG_SECTION_LANES... SEG_SECTION_BEFORE] =
+							  sizeof(struct seg_row),
+#define X(id, type) [SEG_SECTION_##id] = sizeof(type),
+						  SEG_SECTIONS(X)
+#undef X
+};
+
+static bool header_sound(const struct seg_image *image, size_t size)
+{
+	return size >= sizeof(*image) && memcmp(image->magic, SEG_IMAGE_MAGIC, 8) == 0 &&
+	       image->version == SEG_IMAGE_VERSION && image->byte_order == SEG_IMAGE_BYTE_ORDER &&
+	       image->size == size && memchr(image->name, '\0', sizeof(image->name)) &&
+	       memchr(image->hash, '\0', sizeof(image->hash));
+}
+
+static bool checksum_sound(const struct seg_image *image)
+{
+	size_t start = offsetof(struct seg_image, hash);
+
+	return image->checksum == XXH3_64bits((const char *)image + start, image->size - start);
+}
+
+static bool sections_sound(const struct seg_image *image)
+{
+	for (unsigned int i = 0; i < SEG_SECTION_MAX; i++) {
+		uint64_t offset = image->section[i].offset;
+		uint64_t bytes = (uint64_t)image->section[i].count * ITEM_SIZE[i];
+
+		if (offset % 8 || offset < sizeof(*image) || offset + bytes > image->size)
+			return false;
+	}
+	return true;
+}
+
+static bool verdict_sound(uint8_t verdict)
+{
+	return verdict == SEG_VERDICT_ALLOW || verdict == SEG_VERDICT_DENY;
+}
+
+static bool defaults_sound(const struct seg_image *image)
+{
+	for (unsigned int i = 0; i < SEG_DIRECTION_MAX; i++)
+		if (!verdict_sound(image->defaults.verdict[i]))
+			return false;
+	return image->defaults.on_loss <= SEG_ON_LOSS_DROP;
+}
+
+/* Every string reference is followed by a NUL if the last byte of all is one. */
+static bool strings_sound(const struct seg_image *image)
+{
+	uint32_t count = image->section[SEG_SECTION_STRINGS].count;
+
+	return !count || *string_at(image, count - 1) == '\0';
+}
+
+static bool sets_sound(const struct seg_image *image)
+{
+	const struct seg_set *sets = seg_section_items(image, SEG_SECTION_SETS);
+	const struct seg_interval *interval = seg_section_items(image, SEG_SECTION_INTERVALS);
+	uint32_t intervals = image->section[SEG_SECTION_INTERVALS].count;
+
+	for (uint32_t i = 0; i < image->section[SEG_SECTION_SETS].count; i++) {
+		uint32_t first = sets[i].first, count = sets[i].count;
+
+		if (!count || first > intervals || count > intervals - first)
+			return false;
+		for (uint32_t j = first; j < first + count; j++)
+			if (seg_wide_compare(interval[j].first, interval[j].last) > 0 ||
+			    (j > first &&
+			     seg_wide_compare(interval[j - 1].last, interval[j].first) >= 0))
+				return false;
+	}
+	return true;
+}
+
+static bool rules_sound(const struct seg_image *image)
+{
+	const struct seg_rule *rule = seg_section_items(image, SEG_SECTION_RULES);
+	const struct seg_rule *end = rule + seg_image_rules(image);
+	uint32_t sets = image->section[SEG_SECTION_SETS].count;
+
+	if (seg_image_rules(image) > SEG_RULES_MAX)
+		return false;
+	for (; rule < end; rule++)
+		if (rule->id >= image->section[SEG_SECTION_STRINGS].count ||
+		    !verdict_sound(rule->verdict) || rule->from >= sets || rule->to >= sets)
+			return false;
+	return true;
+}
+
+static bool set_reference_sound(const struct seg_image *image, uint32_t set)
+{
+	return set == SEG_SET_NONE || set < image->section[SEG_SECTION_SETS].count;
+}
+
+static bool lane_sound(const struct seg_image *image, unsigned int lane)
+{
+	const struct seg_row *row = seg_section_items(image, lane);
+	const struct seg_row *end = row + image->section[lane].count;
+	uint32_t rule = 0;
+
+	for (; row < end; row++) {
+		if (row->rule < rule || row->rule >= seg_image_rules(image) ||
+		    !set_reference_sound(image, row->src_set) ||
+		    !set_reference_sound(image, row->dst_set) ||
+		    row->iface > image->section[SEG_SECTION_IFACES].count)
+			return false;
+		rule = row->rule;
+	}
+	return true;
+}
+
+static bool lanes_sound(const struct seg_image *image)
+{
+	for (unsigned int lane = SEG_SECTION_LANES; lane <= SEG_SECTION_BEFORE; lane++)
+		if (!lane_sound(image, lane))
+			return false;
+	return true;
+}
+
+static bool names_sound(const struct seg_image *image)
+{
+	const uint32_t *ifaces = seg_section_items(image, SEG_SECTION_IFACES);
+	const struct seg_need *needs = seg_section_items(image, SEG_SECTION_NEEDS);
+
+	if (image->section[SEG_SECTION_IFACES].count > UINT16_MAX - 1 ||
+	    image->section[SEG_SECTION_VLANS].count > SEG_VLANS_MAX)
+		return false;
+	for (uint32_t i = 0; i < image->section[SEG_SECTION_IFACES].count; i++)
+		if (ifaces[i] >= image->section[SEG_SECTION_STRINGS].count)
+			return false;
+	for (uint32_t i = 0; i < image->section[SEG_SECTION_NEEDS].count; i++)
+		if (needs[i].what >= image->section[SEG_SECTION_STRINGS].count)
+			return false;
+	return true;
+}
+
+/* In this order: each may rely on those before it. */
+static const struct {
+	bool (*sound)(const struct seg_image *image);
+	const char *what;
+} CHECKS[] = {
+	{checksum_sound, "the checksum"},
+	{sections_sound, "a section"},
+	{defaults_sound, "a default"},
+	{strings_sound, "the strings"},
+	{sets_sound, "a set"},
+	{rules_sound, "a rule"},
+	{names_sound, "a name"},
+	{lanes_sound, "a row"},
+};
+
+int seg_image_check(const void *data, size_t size, struct seg_error *err)
+{
+	if ((uintptr_t)data % 8 || !header_sound(data, size))
+		return seg_error_set(err, EBADMSG,
+				     "the policy image is refused: its header is wrong");
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(CHECKS); i++)
+		if (!CHECKS[i].sound(data))
+			return seg_error_set(err, EBADMSG,
+					     "the policy image is refused: %s is wrong",
+					     CHECKS[i].what);
+	return 0;
+}
+
+/* --- descriptors --------------------------------------------------------- */
+
+static int write_all(int fd, const char *data, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int seg_image_seal(const struct seg_image *image, struct seg_error *err)
+{
+	_cleanup_close_ int fd = memfd_create("xdpseg-policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (fd < 0)
+		return seg_error_set(err, errno, "no memory file for the policy image: %s",
+				     strerror(errno));
+	r = write_all(fd, (const char *)image, image->size);
+	if (!r && fcntl(fd, F_ADD_SEALS, SEALS))
+		r = -errno;
+	if (r)
+		return seg_error_set(err, -r, "writing the policy image failed: %s", strerror(-r));
+	return TAKE_FD(fd);
+}
+
+int seg_image_map(int fd, const struct seg_image **out, struct seg_error *err)
+{
+	int r, seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+	void *data;
+
+	if (seals < 0 || (seals & SEALS) != SEALS)
+		return seg_error_set(err, EPERM, "the policy image is refused: it is not sealed");
+	if (fstat(fd, &st))
+		return seg_error_set(err, errno, "the policy image has no size: %s",
+				     strerror(errno));
+	if (st.st_size < (off_t)sizeof(struct seg_image) || st.st_size > (off_t)SEG_IMAGE_SIZE_MAX)
+		return seg_error_set(err, EBADMSG, "the policy image is refused: %jd bytes",
+				     (intmax_t)st.st_size);
+	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (data == MAP_FAILED)
+		return seg_error_set(err, errno, "mapping the policy image failed: %s",
+				     strerror(errno));
+	r = seg_image_check(data, (size_t)st.st_size, err);
+	if (r)
+		munmap(data, (size_t)st.st_size);
+	else
+		*out = data;
+	return r;
+}
+
+void seg_image_unmap(const struct seg_image *image)
+{
+	if (image)
+		munmap((void *)image, image->size);
+}
+
+void seg_image_free(struct seg_image *image)
+{
+	free(image);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * image.h - a compiled policy: one block of memory without pointers, the same
+ * bytes for the same text. The keeper compiles it and seals it into a memfd; the
+ * worker, `why`, `replay` and the tests map it. Never written after compiling.
+ *
+ * What is read from a descriptor is hostile until seg_image_map() has checked
+ * it whole: bounds, order and references of every section, once, so that
+ * classifying need not.
+ */
+#ifndef SEG_IMAGE_H
+#define SEG_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+#include "cleanup.h"
+#include "error.h"
+
+#define SEG_IMAGE_VERSION  1
+#define SEG_IMAGE_SIZE_MAX (1u << 30)
+#define SEG_NAME_MAX       64 /* policy name, rule id, group, service; with the NUL */
+#define SEG_VLANS_MAX      4096
+#define SEG_IFACE_NONE     0 /* seg_flow.iface: no rule names this interface */
+
+/* Which way a flow's first packet goes, seen from this host. */
+enum seg_direction { SEG_INGRESS, SEG_EGRESS, SEG_FORWARD, SEG_DIRECTION_MAX };
+
+/* id, key in the policy, default in seconds */
+#define SEG_TIMEOUTS(X)                                                                            \
+	X(TCP_ESTABLISHED, "tcp-established", 7200)                                                \
+	X(TCP_SYN, "tcp-syn", 30)                                                                  \
+	X(TCP_FIN, "tcp-fin", 30)                                                                  \
+	X(TCP_TIME_WAIT, "tcp-time-wait", 30)                                                      \
+	X(UDP, "udp", 30)                                                                          \
+	X(UDP_STREAM, "udp-stream", 120)                                                           \
+	X(ICMP, "icmp", 10)                                                                        \
+	X(OTHER, "other", 60)
+
+enum seg_timeout {
+#define X(id, key, seconds) SEG_TIMEOUT_##id,
+	SEG_TIMEOUTS(X)
+#undef X
+		SEG_TIMEOUT_MAX
+};
+
+#define SEG_PICKUP_ALWAYS UINT64_MAX
+
+/* What the policy says beside its rules. Times in ns. */
+struct seg_defaults {
+	uint64_t timeout_ns[SEG_TIMEOUT_MAX];
+	uint64_t pickup_ns; /* after attach; 0: never; SEG_PICKUP_ALWAYS */
+	uint64_t attach_learn_ns;
+	uint32_t sessions_max; /* established */
+	uint32_t half_open_max;
+	uint32_t denied_max;
+	uint8_t verdict[SEG_DIRECTION_MAX]; /* SEG_VERDICT_ALLOW or _DENY where no rule matches */
+	uint8_t on_loss;                    /* enum seg_on_loss */
+};
+
+/* A VLAN stack that a rule names; words as in seg_packet.vlan. */
+struct seg_vlan {
+	uint16_t tag[2]; /* outer, inner; 0: none */
+};
+
+struct seg_image;
+
+const char *seg_image_name(const struct seg_image *image);
+
+/* XXH3-128 of the policy's text, 32 hexadecimal digits. */
+const char *seg_image_hash(const struct seg_image *image);
+
+size_t seg_image_size(const struct seg_image *image);
+
+const struct seg_defaults *seg_image_defaults(const struct seg_image *image);
+
+unsigned int seg_image_rules(const struct seg_image *image);
+
+/* The id of a rule; "default" for SEG_RULE_DEFAULT, "?" beyond the last. */
+const char *seg_image_rule_id(const struct seg_image *image, uint32_t rule);
+
+/* The rule with this id, or SEG_RULE_DEFAULT. */
+uint32_t seg_image_rule_find(const struct seg_image *image, const char *id);
+
+/* Line of the policy's text where the rule stands, from 1. */
+unsigned int seg_image_rule_line(const struct seg_image *image, uint32_t rule);
+
+/* The VLAN stacks that the policy names, sorted. All others but the untagged are unknown to it, and
+ * XDP drops them. Returns their number. */
+unsigned int seg_image_vlans(const struct seg_image *image, const struct seg_vlan **out);
+
+/* What seg_flow.iface must hold for an interface of this name: an id of this image, from 1, or
+ * SEG_IFACE_NONE. */
+uint16_t seg_image_iface(const struct seg_image *image, const char *name);
+
+/*
+ * 0 if this version enforces all that the policy asks for; else -EOPNOTSUPP
+ * and which key of which line is at fault. `file`: the policy's name in the error.
+ * The keeper asks before it attaches; `check`, `why` and `replay` do not.
+ */
+int seg_image_enforceable(const struct seg_image *image, const char *file, struct seg_error *err);
+
+/* A memfd with the image, sealed against every change. Returns the descriptor or -errno. */
+int seg_image_seal(const struct seg_image *image, struct seg_error *err);
+
+/* Check `size` bytes at `data`, aligned to 8, as an image. -EBADMSG: refused. */
+int seg_image_check(const void *data, size_t size, struct seg_error *err);
+
+/*
+ * Map and check the image in `fd`, which stays the caller's. -EPERM: not
+ * sealed, so its bytes could change under the reader; -EBADMSG: refused.
+ * Release with seg_image_unmap().
+ */
+int seg_image_map(int fd, const struct seg_image **out, struct seg_error *err);
+void seg_image_unmap(const struct seg_image *image);
+
+/* Release what seg_policy_compile() made. */
+void seg_image_free(struct seg_image *image);
+
+static inline void seg_image_freep(struct seg_image **image)
+{
+	seg_image_free(*image);
+}
+
+static inline void seg_image_unmapp(const struct seg_image **image)
+{
+	seg_image_unmap(*image);
+}
+
+#define _cleanup_image_     _cleanup_(seg_image_freep)
+#define _cleanup_image_map_ _cleanup_(seg_image_unmapp)
+
+#endif
