@@ -29,7 +29,7 @@ const volatile struct seg_constants seg_constants = {};
 struct walk {
 	struct xdp_md *ctx;
 	struct seg_config *config;
-	struct seg_packet packet;
+	struct seg_packet *packet; /* apart, as its address leaves: the rest may live in registers */
 	__u64 now; /* ns */
 	__u32 length;
 	__u32 direction; /* endpoint that speaks */
@@ -138,7 +138,7 @@ static __always_inline void put_meta(const struct walk *w, struct seg_queue *q, 
 		meta = (void *)(long)w->ctx->data_meta;
 		if ((void *)(meta + 1) > (void *)(long)w->ctx->data)
 			return;
-		meta->packet = w->packet;
+		meta->packet = *w->packet;
 		meta->slot = slot;
 		meta->generation = (__u16)w->config->generation;
 		meta->incarnation = incarnation;
@@ -201,7 +201,7 @@ static __always_inline void fill(const struct walk *w, struct seg_session *s)
 /* TCP that neither opens nor answers an opening, once everything that ran before was taken up. */
 static __always_inline int is_midflow(const struct walk *w)
 {
-	return w->packet.proto == IPPROTO_TCP && !(w->packet.tcp_flags & SEG_TCP_SYN) &&
+	return w->packet->proto == IPPROTO_TCP && !(w->packet->tcp_flags & SEG_TCP_SYN) &&
 	       w->now >= w->config->pickup_until;
 }
 
@@ -256,10 +256,10 @@ static __always_inline int decided(struct walk *w, struct seg_session *s, int ve
 	__u32 reason = SEG_REASON_SESSION_DENY;
 
 	if (seg_likely(verdict == SEG_VERDICT_ALLOW)) {
-		event = seg_event_of(w->packet.proto, w->packet.tcp_flags);
+		event = seg_event_of(w->packet->proto, w->packet->tcp_flags);
 		reason = SEG_REASON_SESSION_ALLOW;
 	}
-	if (!touch.quota || !seg_session_touch(s, event, w->packet.proto, w->direction, &touch))
+	if (!touch.quota || !seg_session_touch(s, event, w->packet->proto, w->direction, &touch))
 		return GONE;
 	seg_session_count(s, w->direction, w->length);
 	return leave(w, reason);
@@ -335,7 +335,7 @@ static __always_inline int related(struct walk *w, void *data, void *data_end)
 	struct seg_packet quote;
 	struct seg_session *s;
 	__u32 slot;
-	int reason = seg_quote_parse(data, data_end, &w->packet, &quote);
+	int reason = seg_quote_parse(data, data_end, w->packet, &quote);
 
 	if (reason != SEG_PARSED)
 		return leave(w, (__u32)reason);
@@ -356,23 +356,23 @@ static __always_inline int enter_zone(struct walk *w, int reason)
 	struct seg_zone_key key = {.zone = seg_constants.zone};
 	__u16 *zone;
 
-	if (seg_likely(!w->packet.vlan[0]))
+	if (seg_likely(!w->packet->vlan[0]))
 		return reason;
 	if (!FEATURE(VLAN))
 		return SEG_REASON_VLAN_UNKNOWN;
-	key.vlan[0] = w->packet.vlan[0];
-	key.vlan[1] = w->packet.vlan[1];
+	key.vlan[0] = w->packet->vlan[0];
+	key.vlan[1] = w->packet->vlan[1];
 	zone = bpf_map_lookup_elem(&seg_zones, &key);
 	if (!zone)
 		return SEG_REASON_VLAN_UNKNOWN;
-	w->packet.zone = *zone;
+	w->packet->zone = *zone;
 	return reason;
 }
 
 static __always_inline int judge(struct walk *w, void *data, void *data_end)
 {
 	int reason = seg_packet_parse(data, data_end, 0, seg_constants.features, seg_constants.zone,
-				      &w->packet);
+				      w->packet);
 	struct seg_session *s;
 	__u32 slot;
 	int action;
@@ -381,9 +381,9 @@ static __always_inline int judge(struct walk *w, void *data, void *data_end)
 		reason = enter_zone(w, reason);
 	if (seg_unlikely(reason != SEG_PARSED))
 		return leave(w, (__u32)reason);
-	if (seg_unlikely(w->packet.flags & SEG_PACKET_ICMP_ERROR))
+	if (seg_unlikely(w->packet->flags & SEG_PACKET_ICMP_ERROR))
 		return related(w, data, data_end);
-	if (!make_key(w, &w->packet, data, data_end))
+	if (!make_key(w, w->packet, data, data_end))
 		return leave(w, SEG_REASON_TRUNCATED);
 	s = find(w, &slot);
 	if (seg_unlikely(!s))
@@ -396,7 +396,8 @@ SEC("xdp")
 int seg_ingress(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
-	struct walk w = {.ctx = ctx};
+	struct seg_packet packet;
+	struct walk w = {.ctx = ctx, .packet = &packet};
 	__u32 zero = 0;
 
 	w.config = bpf_map_lookup_elem(&seg_config, &zero);
