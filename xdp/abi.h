@@ -81,7 +81,7 @@ struct seg_packet {
 	__u8 icmp_code;
 	__u16 vlan[2]; /* outer, inner; 0: none */
 	__u16 zone;    /* L2 domain + VLAN stack: part of the key */
-	__be16 sport;  /* TCP, UDP, UDP-Lite, SCTP, DCCP; ICMP: see seg_key */
+	__be16 sport;  /* TCP, UDP, UDP-Lite, SCTP, DCCP; ICMP: see seg_key; not IP: the Ethertype */
 	__be16 dport;
 };
 

@@ -33,7 +33,7 @@
 	  "IGMP, or MLD with router alert")                                                        \
 	X(NON_IP, "non-ip", ALLOW, GUARD, "an Ethertype other than IP, ARP or VLAN")               \
 	/* dropped before any lookup */                                                            \
-	X(TRUNCATED, "truncated", DENY, GUARD, "a header or length beyond the frame")              \
+	X(TRUNCATED, "truncated", DENY, GUARD, "a header or length beyond the frame or datagram")  \
 	X(BAD_HEADER, "bad-header", DENY, GUARD,                                                   \
 	  "an IP header whose fields contradict each other")                                       \
 	X(BAD_CHECKSUM, "bad-checksum", DENY, GUARD, "a wrong IPv4 or L4 checksum")                \
@@ -43,11 +43,18 @@
 	X(FRAGMENT, "fragment", DENY, GUARD, "an IP fragment: not judged without its datagram")    \
 	X(VLAN_UNKNOWN, "vlan-unknown", DENY, GUARD,                                               \
 	  "a VLAN that no rule names, or over two tags")                                           \
-	X(MARTIAN, "martian", DENY, GUARD, "a source that cannot be on a wire, or LAND")           \
+	X(MARTIAN, "martian", DENY, GUARD, "an address that cannot be on a wire, or LAND")         \
 	X(TTL_ZERO, "ttl-zero", DENY, GUARD, "TTL or hop limit 0")                                 \
 	X(TCP_HEADER, "tcp-header", DENY, GUARD,                                                   \
 	  "a TCP data offset or flag combination that is none")                                    \
-	X(ICMP_QUOTE, "icmp-quote", DENY, GUARD, "an ICMP error whose quote is cut short")         \
+	X(UDP_LENGTH, "udp-length", DENY, GUARD,                                                   \
+	  "a UDP length or UDP-Lite coverage that cannot be")                                      \
+	X(ICMP_QUOTE, "icmp-quote", DENY, GUARD,                                                   \
+	  "an ICMP error whose quote is cut short, or of a packet its receiver did not send")      \
+	X(ICMP_MTU, "icmp-mtu", DENY, GUARD,                                                       \
+	  "an ICMP error with a path MTU that no link may have")                                   \
+	X(OFF_LINK, "off-link", DENY, GUARD,                                                       \
+	  "ND, MLD or IGMP that did not start on this link: hop limit, source, router alert")      \
 	X(ICMP_TYPE, "icmp-type", DENY, GUARD,                                                     \
 	  "an ICMP type that hosts must not act on: redirect")                                     \
 	/* on the way to the worker */                                                             \

@@ -12,7 +12,6 @@
 #ifndef SEG_HANDOVER_H
 #define SEG_HANDOVER_H
 
-#include <net/if.h>
 #include <stdint.h>
 
 #include "abi.h"
@@ -37,7 +36,8 @@ enum seg_worker_fd {
 	SEG_FD_QUOTA,
 	SEG_FD_CONFIG, /* ...read only */
 	SEG_FD_LIVE,   /* program seg_live for BPF_PROG_RUN with live frames; absent before 5.18 */
-	SEG_FD_LIVE_FRAMES, /* map seg_live_frames, mmapable; absent with it */
+	SEG_FD_LIVE_FRAMES, /* map seg_live_frames, entry `queue` is this worker's; absent with it */
+	SEG_FD_ZONES, /* memfd: struct seg_zone_list; absent unless the policy names VLANs */
 	SEG_FD_MAX
 };
 
@@ -48,17 +48,18 @@ enum seg_handover_flag {
 	SEG_HANDOVER_NEED_WAKEUP = 1 << 1, /* both sockets were bound with XDP_USE_NEED_WAKEUP */
 	SEG_HANDOVER_LIVE = 1 << 2,        /* SEG_FD_LIVE and SEG_FD_LIVE_FRAMES are there */
 	SEG_HANDOVER_GENERIC = 1 << 3,     /* generic XDP: publish before handing on */
+	SEG_HANDOVER_ZONES = 1 << 4,       /* SEG_FD_ZONES is there */
 };
 
 struct seg_handover {
 	uint32_t version; /* SEG_HANDOVER_VERSION */
 	uint32_t size;    /* of this struct */
-	char name[IFNAMSIZ];
+	char name[16]; /* IFNAMSIZ: <net/if.h> does not go with <linux/icmp.h> */
 	uint32_t ifindex;
 	uint32_t queue;       /* RX queue of the interface */
 	uint32_t queue_index; /* in map seg_queues */
 	uint32_t queues;      /* entries of map seg_queues */
-	uint32_t rules;       /* entries of map seg_rules */
+	uint32_t rules;       /* entries of map seg_rules; the last is the default's */
 	uint32_t flags;       /* enum seg_handover_flag */
 	uint32_t frames;      /* in the UMEM */
 	uint32_t frame_size;
@@ -70,9 +71,31 @@ struct seg_handover {
 	uint32_t completion_ring;
 	uint32_t limit[SEG_CLASS_MAX]; /* sessions, by class */
 	uint32_t generation;           /* of SEG_FD_IMAGE */
-	uint64_t pickup_until; /* ns CLOCK_MONOTONIC: mid-flow TCP of an allowed tuple is taken up
-				  before */
 	struct seg_constants constants; /* what this interface's XDP program has */
+};
+
+/*
+ * The VLANs that the policy names and their zones, as in map seg_zones, for a
+ * worker whose driver carries no metadata. The keeper appends: the entry, then
+ * count by release.
+ */
+struct seg_zone_list {
+	uint32_t count;
+	uint32_t spare;
+	struct {
+		struct seg_zone_key key;
+		uint16_t zone;
+	} entry[];
+};
+
+/* How a worker ends, beside signals (SIGSYS: a system call that it is not allowed). */
+enum seg_worker_exit {
+	SEG_WORKER_EXIT_USAGE = 2,     /* run by hand: no handover */
+	SEG_WORKER_EXIT_HANDOVER = 10, /* the handover is of another version, or broken */
+	SEG_WORKER_EXIT_RINGS,         /* a socket, map or memfd cannot be mapped */
+	SEG_WORKER_EXIT_IMAGE,         /* the policy is refused */
+	SEG_WORKER_EXIT_LEDGER,        /* the ledger is of another version, or another UMEM's */
+	SEG_WORKER_EXIT_CONFINE,       /* privileges cannot be given up */
 };
 
 /* --- keeper <-> spawner, SOCK_SEQPACKET ----------------------------------- */

@@ -33,9 +33,12 @@ static struct probe probe_of(const struct seg_flow *flow, enum seg_lane lane)
 
 	probe.src = seg_lane_unit(flow->family, probe.from);
 	probe.dst = seg_lane_unit(flow->family, probe.to);
-	probe.sport = lane == SEG_LANE_ICMP ? 0 : ntohs(flow->sport);
-	probe.dport = lane == SEG_LANE_ICMP ? (uint16_t)(flow->icmp_type << 8 | flow->icmp_code)
-					    : ntohs(flow->dport);
+	probe.sport = ntohs(flow->sport);
+	probe.dport = ntohs(flow->dport);
+	if (lane == SEG_LANE_ICMP) {
+		probe.sport = 0;
+		probe.dport = (uint16_t)(flow->icmp_type << 8 | flow->icmp_code);
+	}
 	return probe;
 }
 

@@ -7,7 +7,7 @@
 
 #include "text.h"
 
-static int read_map(struct seg_parser *parser, const struct seg_table *table, void *target);
+static int read_map(struct seg_parser *parser, const struct seg_keys *table, void *target);
 
 /* --- words --------------------------------------------------------------- */
 
@@ -21,8 +21,6 @@ static int word_take(struct seg_parser *parser, const char *key, struct seg_word
 	if (reader->len > SEG_WORD_MAX)
 		return seg_reader_error(reader, reader->at, EINVAL,
 					"a word of over %d characters in '%s'", SEG_WORD_MAX, key);
-	if (memchr(reader->word, '\0', reader->len))
-		return seg_reader_error(reader, reader->at, EINVAL, "a NUL character in '%s'", key);
 	if (SEG_ROOM(&model->text, reader->len + 1))
 		return -ENOMEM;
 	*out = (struct seg_word){model->text.n, reader->at, (uint16_t)reader->len, 0};
@@ -50,7 +48,7 @@ int seg_name_check(struct seg_parser *parser, const struct seg_word *word, const
 
 /* --- kinds of values ----------------------------------------------------- */
 
-static int read_name(struct seg_parser *parser, const struct seg_key *key, void *target)
+static int read_name(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
 {
 	struct seg_word word;
 	int r = word_take(parser, key->name, &word);
@@ -68,7 +66,7 @@ static void offer_choices(const struct seg_choice *choices, struct seg_nearest *
 		seg_nearest_offer(nearest, choices->name);
 }
 
-static void mend_choice(struct seg_parser *parser, const struct seg_key *key)
+static void mend_choice(struct seg_parser *parser, const struct seg_policy_key *key)
 {
 	struct seg_nearest nearest = {.text = parser->reader.word, .len = parser->reader.len};
 	char list[256] = "";
@@ -84,7 +82,8 @@ static void mend_choice(struct seg_parser *parser, const struct seg_key *key)
 	seg_error_mend(parser->reader.err, "write one of: %s", list);
 }
 
-static const struct seg_choice *choice_of(const struct seg_key *key, const char *word, size_t len)
+static const struct seg_choice *choice_of(const struct seg_policy_key *key, const char *word,
+					  size_t len)
 {
 	const struct seg_choice *choice = key->choices;
 
@@ -93,33 +92,57 @@ static const struct seg_choice *choice_of(const struct seg_key *key, const char 
 	return choice && choice->name ? choice : NULL;
 }
 
-static int choice_refuse(struct seg_parser *parser, const struct seg_key *key,
+/* A refusal's way out is always the same. */
+static void mend_refused(struct seg_parser *parser)
+{
+	seg_error_mend(parser->reader.err, "remove it: what it asks for would not be done");
+}
+
+static int choice_refuse(struct seg_parser *parser, const struct seg_policy_key *key,
 			 const struct seg_choice *choice)
 {
+	mend_refused(parser);
 	return seg_reader_error(&parser->reader, parser->reader.at, EOPNOTSUPP,
 				"'%s: %s' is not enforced by this version", key->name,
 				choice->name);
 }
 
-static int read_choice(struct seg_parser *parser, const struct seg_key *key, void *target)
+/* The word here, and which of the key's choices it is, if any. */
+static int value_take(struct seg_parser *parser, const struct seg_policy_key *key,
+		      const struct seg_choice **choice)
 {
-	struct seg_reader *reader = &parser->reader;
-	const struct seg_choice *choice;
 	struct seg_word word;
 	int r = word_take(parser, key->name, &word);
 
+	if (!r)
+		*choice = choice_of(key, parser->reader.word, parser->reader.len);
+	return r;
+}
+
+static int value_error(struct seg_parser *parser, const struct seg_policy_key *key)
+{
+	struct seg_reader *reader = &parser->reader;
+
+	return seg_reader_error(reader, reader->at, EINVAL, "'%.*s' is no value of '%s'",
+				(int)reader->len, reader->word, key->name);
+}
+
+static int read_choice(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
+{
+	const struct seg_choice *choice = NULL;
+	int r = value_take(parser, key, &choice);
+
 	if (r)
 		return r;
-	choice = choice_of(key, reader->word, reader->len);
 	if (!choice) {
 		mend_choice(parser, key);
-		return seg_reader_error(reader, reader->at, EINVAL, "'%s' is no value of '%s'",
-					seg_word_text(&parser->model, &word), key->name);
+		return value_error(parser, key);
 	}
 	if (choice->state == SEG_REFUSED)
 		return choice_refuse(parser, key, choice);
 	if (choice->state == SEG_REFUSED_AT_ATTACH &&
-	    SEG_PUSH(&parser->model.wishes, (struct seg_wish){key->name, choice->name, word.at}))
+	    SEG_PUSH(&parser->model.wishes,
+		     (struct seg_wish){key->name, choice->name, parser->reader.at}))
 		return -ENOMEM;
 	*(uint8_t *)target = (uint8_t)choice->value;
 	return 0;
@@ -145,17 +168,15 @@ static const struct measure COUNT = {parse_count, "200, 64k or 1M"};
 static const struct measure DURATION = {seg_duration_parse, "100ms, 5s, 10m or 2h"};
 static const struct measure NUMBER = {parse_number, "1"};
 
-static int measure_take(struct seg_parser *parser, const struct seg_key *key,
+static int measure_take(struct seg_parser *parser, const struct seg_policy_key *key,
 			const struct measure *measure, uint64_t *out)
 {
 	struct seg_reader *reader = &parser->reader;
-	const struct seg_choice *choice;
-	struct seg_word word;
-	int r = word_take(parser, key->name, &word);
+	const struct seg_choice *choice = NULL;
+	int r = value_take(parser, key, &choice);
 
 	if (r)
 		return r;
-	choice = choice_of(key, reader->word, reader->len);
 	if (choice) {
 		*out = choice->value;
 		return 0;
@@ -163,22 +184,21 @@ static int measure_take(struct seg_parser *parser, const struct seg_key *key,
 	r = measure->parse(reader->word, reader->len, out);
 	if (r == -EINVAL) {
 		seg_error_mend(reader->err, "write it as %s", measure->example);
-		return seg_reader_error(reader, reader->at, EINVAL, "'%s' is no value of '%s'",
-					seg_word_text(&parser->model, &word), key->name);
+		return value_error(parser, key);
 	}
 	if (r || *out < key->min || *out > key->max)
-		return seg_reader_error(reader, reader->at, EINVAL, "'%s: %s' is out of range",
-					key->name, seg_word_text(&parser->model, &word));
+		return seg_reader_error(reader, reader->at, EINVAL, "'%s: %.*s' is out of range",
+					key->name, (int)reader->len, reader->word);
 	return 0;
 }
 
-static void mend_count(struct seg_parser *parser, const struct seg_key *key)
+static void mend_count(struct seg_parser *parser, const struct seg_policy_key *key)
 {
 	seg_error_mend(parser->reader.err, "from %llu to %llu", (unsigned long long)key->min,
 		       (unsigned long long)key->max);
 }
 
-static int read_count(struct seg_parser *parser, const struct seg_key *key, void *target)
+static int read_count(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
 {
 	uint64_t value;
 	int r = measure_take(parser, key, &COUNT, &value);
@@ -190,7 +210,7 @@ static int read_count(struct seg_parser *parser, const struct seg_key *key, void
 	return r;
 }
 
-static int read_duration(struct seg_parser *parser, const struct seg_key *key, void *target)
+static int read_duration(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
 {
 	char min[SEG_DURATION_TEXT_MAX], max[SEG_DURATION_TEXT_MAX];
 	uint64_t value;
@@ -205,7 +225,7 @@ static int read_duration(struct seg_parser *parser, const struct seg_key *key, v
 	return r;
 }
 
-static int read_version(struct seg_parser *parser, const struct seg_key *key, void *target)
+static int read_version(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
 {
 	int r = measure_take(parser, key, &NUMBER, target);
 
@@ -214,7 +234,7 @@ static int read_version(struct seg_parser *parser, const struct seg_key *key, vo
 	return r;
 }
 
-static int read_words(struct seg_parser *parser, const struct seg_key *key, void *target);
+static int read_words(struct seg_parser *parser, const struct seg_policy_key *key, void *target);
 
 static const struct seg_type NAME = {"name", read_name}, CHOICE = {"choice", read_choice};
 static const struct seg_type COUNT_TYPE = {"count", read_count};
@@ -222,12 +242,13 @@ static const struct seg_type DURATION_TYPE = {"duration", read_duration};
 static const struct seg_type VERSION = {"number", read_version};
 static const struct seg_type WORDS = {"words", read_words};
 
-static const struct seg_key NOT_KEYS[] = {
+static const struct seg_policy_key NOT_KEYS[] = {
 	{.name = "not", .type = &WORDS, .flags = SEG_KEY_REQUIRED | SEG_KEY_NEGATIVE},
 };
-static const struct seg_table NOT_TABLE = {"a list", NOT_KEYS, SEG_ARRAY_SIZE(NOT_KEYS)};
+static const struct seg_keys NOT_TABLE = {"a list", NOT_KEYS, SEG_ARRAY_SIZE(NOT_KEYS)};
 
-static int read_item(struct seg_parser *parser, const struct seg_key *key, struct seg_list *list)
+static int read_item(struct seg_parser *parser, const struct seg_policy_key *key,
+		     struct seg_list *list)
 {
 	struct seg_word word;
 	int r;
@@ -245,7 +266,7 @@ static int read_item(struct seg_parser *parser, const struct seg_key *key, struc
 }
 
 /* One word or a list of them. */
-static int read_words(struct seg_parser *parser, const struct seg_key *key, void *target)
+static int read_words(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
 {
 	struct seg_reader *reader = &parser->reader;
 	struct seg_list *list = target;
@@ -267,7 +288,7 @@ static int read_words(struct seg_parser *parser, const struct seg_key *key, void
 	return r;
 }
 
-static int read_table(struct seg_parser *parser, const struct seg_key *key, void *target)
+static int read_table(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
 {
 	if (parser->reader.node == SEG_NODE_MAP)
 		return read_map(parser, key->table, target);
@@ -279,7 +300,19 @@ static const struct seg_type TABLE = {"map", read_table};
 
 /* --- groups, services ---------------------------------------------------- */
 
-static int read_named(struct seg_parser *parser, const struct seg_key *key, seg_names *names)
+/* `name: word` or `name: [word, ...]`, as the table's first key would be read. */
+static int read_plain(struct seg_parser *parser, const struct seg_keys *table,
+		      struct seg_named *named)
+{
+	struct seg_policy_key key = table->keys[0];
+	char name[SEG_NAME_MAX];
+
+	snprintf(name, sizeof(name), "%s", seg_word_text(&parser->model, &named->name));
+	key.name = name;
+	return read_words(parser, &key, &named->words);
+}
+
+static int read_named(struct seg_parser *parser, const struct seg_policy_key *key, seg_names *names)
 {
 	struct seg_named named = {0};
 	int r = word_take(parser, key->name, &named.name);
@@ -293,11 +326,11 @@ static int read_named(struct seg_parser *parser, const struct seg_key *key, seg_
 	if (parser->reader.node == SEG_NODE_MAP && key->table->n > 1)
 		r = read_map(parser, key->table, &named.words);
 	else
-		r = read_words(parser, key->table->keys, &named.words);
+		r = read_plain(parser, key->table, &named);
 	return r ? r : SEG_PUSH(names, named);
 }
 
-static int read_names(struct seg_parser *parser, const struct seg_key *key, void *target)
+static int read_names(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
 {
 	int r;
 
@@ -316,9 +349,9 @@ static const struct seg_type NAMES = {"names", read_names};
 
 /* --- rules --------------------------------------------------------------- */
 
-extern const struct seg_table SEG_RULE_TABLE;
+extern const struct seg_keys SEG_RULE_TABLE;
 
-static int read_rule(struct seg_parser *parser, const struct seg_key *key)
+static int read_rule(struct seg_parser *parser, const struct seg_policy_key *key)
 {
 	struct seg_rule_text rule = {.at = parser->reader.at, .directions = 7};
 	int r;
@@ -333,7 +366,7 @@ static int read_rule(struct seg_parser *parser, const struct seg_key *key)
 	return r ? r : SEG_PUSH(&parser->model.rules, rule);
 }
 
-static int read_rules(struct seg_parser *parser, const struct seg_key *key, void *target)
+static int read_rules(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
 {
 	int r;
 
@@ -387,7 +420,7 @@ static const struct seg_choice PICKUP[] = {{"loose", SEG_PICKUP_ALWAYS, SEG_ENFO
 
 #define AT(type, member) .offset = offsetof(struct type, member)
 
-static const struct seg_key TIMEOUT_KEYS[] = {
+static const struct seg_policy_key TIMEOUT_KEYS[] = {
 #define X(id, key, seconds)                                                                        \
 	{.name = key,                                                                              \
 	 .type = &DURATION_TYPE,                                                                   \
@@ -397,8 +430,8 @@ static const struct seg_key TIMEOUT_KEYS[] = {
 	SEG_TIMEOUTS(X)
 #undef X
 };
-static const struct seg_table TIMEOUT_TABLE = {"'timeouts'", TIMEOUT_KEYS,
-					       SEG_ARRAY_SIZE(TIMEOUT_KEYS)};
+static const struct seg_keys TIMEOUT_TABLE = {"'timeouts'", TIMEOUT_KEYS,
+					      SEG_ARRAY_SIZE(TIMEOUT_KEYS)};
 
 #define LIMIT(key, member)                                                                         \
 	{                                                                                          \
@@ -406,14 +439,14 @@ static const struct seg_table TIMEOUT_TABLE = {"'timeouts'", TIMEOUT_KEYS,
 		.max = 1 << 26                                                                     \
 	}
 
-static const struct seg_key LIMIT_KEYS[] = {
+static const struct seg_policy_key LIMIT_KEYS[] = {
 	LIMIT("sessions", sessions_max), LIMIT("half-open", half_open_max),
 	LIMIT("denied", denied_max),     {.name = "masks"},
 	{.name = "slow-path"},
 };
-static const struct seg_table LIMIT_TABLE = {"'limits'", LIMIT_KEYS, SEG_ARRAY_SIZE(LIMIT_KEYS)};
+static const struct seg_keys LIMIT_TABLE = {"'limits'", LIMIT_KEYS, SEG_ARRAY_SIZE(LIMIT_KEYS)};
 
-static const struct seg_key DEFAULT_KEYS[] = {
+static const struct seg_policy_key DEFAULT_KEYS[] = {
 	{.name = "ingress",
 	 .type = &CHOICE,
 	 AT(seg_defaults, verdict[SEG_INGRESS]),
@@ -443,24 +476,24 @@ static const struct seg_key DEFAULT_KEYS[] = {
 	{.name = "unmatched"},
 	{.name = "ethertypes"},
 };
-static const struct seg_table DEFAULT_TABLE = {"'defaults'", DEFAULT_KEYS,
-					       SEG_ARRAY_SIZE(DEFAULT_KEYS)};
+static const struct seg_keys DEFAULT_TABLE = {"'defaults'", DEFAULT_KEYS,
+					      SEG_ARRAY_SIZE(DEFAULT_KEYS)};
 
 /* The first row is also the plain form: a word or a list. */
-static const struct seg_key GROUP_KEYS[] = {
+static const struct seg_policy_key GROUP_KEYS[] = {
 	{.name = "include", .type = &WORDS, .flags = SEG_KEY_NOT},
 	{.name = "except", .type = &WORDS, .flags = SEG_KEY_NEGATIVE},
 	{.name = "file"},
 };
-static const struct seg_table GROUP_TABLE = {"a group", GROUP_KEYS, SEG_ARRAY_SIZE(GROUP_KEYS)};
+static const struct seg_keys GROUP_TABLE = {"a group", GROUP_KEYS, SEG_ARRAY_SIZE(GROUP_KEYS)};
 
-static const struct seg_key SERVICE_KEYS[] = {
+static const struct seg_policy_key SERVICE_KEYS[] = {
 	{.name = "services", .type = &WORDS},
 };
-static const struct seg_table SERVICE_TABLE = {"a service", SERVICE_KEYS,
-					       SEG_ARRAY_SIZE(SERVICE_KEYS)};
+static const struct seg_keys SERVICE_TABLE = {"a service", SERVICE_KEYS,
+					      SEG_ARRAY_SIZE(SERVICE_KEYS)};
 
-static const struct seg_key RULE_KEYS[] = {
+static const struct seg_policy_key RULE_KEYS[] = {
 	{.name = "id", .type = &NAME, AT(seg_rule_text, id), .table = &SEG_RULE_TABLE},
 	{.name = "direction",
 	 .type = &CHOICE,
@@ -483,9 +516,9 @@ static const struct seg_key RULE_KEYS[] = {
 	{.name = "tcp-flags"},
 	{.name = "dscp"},
 };
-const struct seg_table SEG_RULE_TABLE = {"a rule", RULE_KEYS, SEG_ARRAY_SIZE(RULE_KEYS)};
+const struct seg_keys SEG_RULE_TABLE = {"a rule", RULE_KEYS, SEG_ARRAY_SIZE(RULE_KEYS)};
 
-static const struct seg_key POLICY_KEYS[] = {
+static const struct seg_policy_key POLICY_KEYS[] = {
 	{.name = "version",
 	 .type = &VERSION,
 	 AT(seg_model, version),
@@ -500,11 +533,11 @@ static const struct seg_key POLICY_KEYS[] = {
 	{.name = "failsafe"},
 	{.name = "include"},
 };
-const struct seg_table SEG_POLICY_TABLE = {"a policy", POLICY_KEYS, SEG_ARRAY_SIZE(POLICY_KEYS)};
+const struct seg_keys SEG_POLICY_TABLE = {"a policy", POLICY_KEYS, SEG_ARRAY_SIZE(POLICY_KEYS)};
 
 /* --- maps ---------------------------------------------------------------- */
 
-static int unknown_key(struct seg_parser *parser, const struct seg_table *table)
+static int unknown_key(struct seg_parser *parser, const struct seg_keys *table)
 {
 	struct seg_reader *reader = &parser->reader;
 	struct seg_nearest nearest = {.text = reader->word, .len = reader->len};
@@ -518,9 +551,16 @@ static int unknown_key(struct seg_parser *parser, const struct seg_table *table)
 				reader->word, table->what);
 }
 
+static int key_refuse(struct seg_parser *parser, const struct seg_policy_key *key)
+{
+	mend_refused(parser);
+	return seg_reader_error(&parser->reader, parser->reader.at, EOPNOTSUPP,
+				"'%s' is not enforced by this version", key->name);
+}
+
 /* The row of the key that the reader looks at; refused, unknown and double ones are errors. */
-static int key_find(struct seg_parser *parser, const struct seg_table *table, uint64_t *seen,
-		    const struct seg_key **out)
+static int key_find(struct seg_parser *parser, const struct seg_keys *table, uint64_t *seen,
+		    const struct seg_policy_key **out)
 {
 	struct seg_reader *reader = &parser->reader;
 	size_t i = 0;
@@ -533,9 +573,7 @@ static int key_find(struct seg_parser *parser, const struct seg_table *table, ui
 	if (i == table->n)
 		return unknown_key(parser, table);
 	if (!table->keys[i].type)
-		return seg_reader_error(reader, reader->at, EOPNOTSUPP,
-					"'%s' is not enforced by this version",
-					table->keys[i].name);
+		return key_refuse(parser, &table->keys[i]);
 	if (*seen >> i & 1)
 		return seg_reader_error(reader, reader->at, EINVAL, "'%s' stands twice in %s",
 					table->keys[i].name, table->what);
@@ -544,7 +582,7 @@ static int key_find(struct seg_parser *parser, const struct seg_table *table, ui
 	return 0;
 }
 
-static int required_check(struct seg_parser *parser, const struct seg_table *table, uint64_t seen,
+static int required_check(struct seg_parser *parser, const struct seg_keys *table, uint64_t seen,
 			  uint32_t at)
 {
 	for (size_t i = 0; i < table->n; i++)
@@ -555,10 +593,10 @@ static int required_check(struct seg_parser *parser, const struct seg_table *tab
 	return 0;
 }
 
-static int read_pair(struct seg_parser *parser, const struct seg_table *table, uint64_t *seen,
+static int read_pair(struct seg_parser *parser, const struct seg_keys *table, uint64_t *seen,
 		     void *target)
 {
-	const struct seg_key *key;
+	const struct seg_policy_key *key = NULL;
 	int r = key_find(parser, table, seen, &key);
 
 	if (!r)
@@ -566,7 +604,7 @@ static int read_pair(struct seg_parser *parser, const struct seg_table *table, u
 	return r ? r : key->type->read(parser, key, (char *)target + key->offset);
 }
 
-static int read_map(struct seg_parser *parser, const struct seg_table *table, void *target)
+static int read_map(struct seg_parser *parser, const struct seg_keys *table, void *target)
 {
 	uint32_t at = parser->reader.at;
 	uint64_t seen = 0;

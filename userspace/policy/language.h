@@ -15,25 +15,25 @@ struct seg_parser {
 	struct seg_model model;
 };
 
-enum seg_state {
+enum seg_key_state {
 	SEG_ENFORCED,
 	SEG_REFUSED,           /* by name, when compiled */
 	SEG_REFUSED_AT_ATTACH, /* compiled and judged, but attach says no by name */
 };
 
-struct seg_key;
+struct seg_policy_key;
 
 /* A kind of value. `read` takes it from the node that the reader looks at, and stays on its last.
  */
 struct seg_type {
 	const char *name;
-	int (*read)(struct seg_parser *parser, const struct seg_key *key, void *target);
+	int (*read)(struct seg_parser *parser, const struct seg_policy_key *key, void *target);
 };
 
 struct seg_choice {
 	const char *name;
 	uint64_t value;
-	enum seg_state state;
+	enum seg_key_state state;
 };
 
 enum seg_key_flag {
@@ -42,23 +42,23 @@ enum seg_key_flag {
 	SEG_KEY_NEGATIVE = 1 << 2, /* its words take away */
 };
 
-struct seg_key {
+struct seg_policy_key {
 	const char *name;
 	const struct seg_type *type;      /* NULL: SEG_REFUSED */
 	size_t offset;                    /* of the value in the target */
 	unsigned int flags;               /* enum seg_key_flag */
 	uint64_t min, max;                /* of a number, count or duration */
 	const struct seg_choice *choices; /* words with a meaning; ends with a row without a name */
-	const struct seg_table *table;    /* keys of a map */
+	const struct seg_keys *table;     /* keys of a map */
 };
 
-struct seg_table {
+struct seg_keys {
 	const char *what; /* of the thing, as in "unknown key 'x' in a rule" */
-	const struct seg_key *keys;
+	const struct seg_policy_key *keys;
 	size_t n;
 };
 
-extern const struct seg_table SEG_POLICY_TABLE;
+extern const struct seg_keys SEG_POLICY_TABLE;
 
 /* Parse a whole policy into parser->model. Both are released by seg_parser_free(), also after an
  * error. */

@@ -26,44 +26,56 @@ static bool begins_character(char c)
 	return ((unsigned char)c & 0xc0) != 0x80;
 }
 
-/* Places are asked for in the text's order, so counting goes on from the last one's line. */
+/* Places are asked for in the text's order, so counting goes on from the last one. */
 void seg_reader_place(struct seg_reader *reader, uint32_t at, unsigned int *line,
 		      unsigned int *column)
 {
-	if (at < reader->line_at)
-		reader->line_at = reader->lines = 0;
-	*column = 1;
-	for (uint32_t i = reader->line_at; i < at; i++) {
-		*column += begins_character(reader->text[i]);
-		if (reader->text[i] == '\n') {
-			reader->line_at = i + 1;
-			reader->lines++;
-			*column = 1;
+	struct seg_place place = reader->place;
+
+	if (at < place.at)
+		place = (struct seg_place){0};
+	for (; place.at < at; place.at++) {
+		place.column += begins_character(reader->text[place.at]);
+		if (reader->text[place.at] == '\n') {
+			place.line++;
+			place.column = 0;
 		}
 	}
-	*line = reader->lines + 1;
+	reader->place = place;
+	*line = place.line + 1;
+	*column = place.column + 1;
 }
 
-/* The line of byte `at`, without what a terminal could take for a command, cut to `size`. */
+/* C0, DEL or C1: what a terminal that shows the text could take for a command. */
+static bool control_at(const char *text, size_t len, size_t at)
+{
+	unsigned char c = (unsigned char)text[at];
+
+	if (c == 0xc2 && at + 1 < len)
+		return (unsigned char)text[at + 1] < 0xa0;
+	return c < ' ' || c == 0x7f;
+}
+
+static size_t control_find(const char *text, size_t len, const char *allowed)
+{
+	size_t at = 0;
+
+	while (at < len && (!control_at(text, len, at) || (text[at] && strchr(allowed, text[at]))))
+		at++;
+	return at;
+}
+
+/* The line of byte `at`, up to `size` bytes and to what is not UTF-8, controls as blanks. */
 static void line_copy(const struct seg_reader *reader, uint32_t at, char *to, size_t size)
 {
-	size_t from = line_start(reader, at), n = 0;
+	const char *line = reader->text + line_start(reader, at);
+	size_t left = (size_t)(reader->text + reader->text_len - line), n = 0;
 
-	for (; from < reader->text_len && !strchr("\r\n", reader->text[from]); from++) {
-		char c = reader->text[from];
-
-		if (n + 1 == size)
-			break;
-		to[n++] = ((unsigned char)c < ' ' && c != '\t') || c == 0x7f ? ' ' : c;
+	while (n < left && n + 1 < size && line[n] != '\n' && line[n] != '\r') {
+		to[n] = control_at(line, left, n) && line[n] != '\t' ? ' ' : line[n];
+		n++;
 	}
-	/* Cut between characters. */
-	while (n && n + 1 == size && from < reader->text_len &&
-	       !begins_character(reader->text[from])) {
-		from--;
-		n--;
-		size--;
-	}
-	to[n] = '\0';
+	to[seg_utf8_check(to, n)] = '\0';
 }
 
 static void place_error(struct seg_reader *reader, uint32_t at)
@@ -88,6 +100,24 @@ int seg_reader_error(struct seg_reader *reader, uint32_t at, int errnum, const c
 	if (reader->err)
 		place_error(reader, at);
 	return -errnum;
+}
+
+/* --- text ------------------------------------------------------------------ */
+
+static int check_text(struct seg_reader *reader)
+{
+	size_t sound;
+
+	if (reader->text_len > SEG_POLICY_TEXT_MAX)
+		return seg_error_set(reader->err, E2BIG, "%s: a policy of over %u MiB",
+				     reader->name, SEG_POLICY_TEXT_MAX >> 20);
+	sound = seg_utf8_check(reader->text, reader->text_len);
+	if (sound < reader->text_len)
+		return seg_reader_error(reader, (uint32_t)sound, EINVAL, "this is not UTF-8 text");
+	sound = control_find(reader->text, reader->text_len, "\t\r\n");
+	if (sound < reader->text_len)
+		return seg_reader_error(reader, (uint32_t)sound, EINVAL, "a control character");
+	return 0;
 }
 
 /* --- events -------------------------------------------------------------- */
@@ -157,15 +187,41 @@ static int refuse(struct seg_reader *reader)
 	return 0;
 }
 
+/* What must not stand between the marks of a scalar, by its style: an escape of any kind. */
+static const struct {
+	bool allowed;
+	char escape;
+} STYLES[FYSS_MAX] = {
+	[FYSS_PLAIN] = {true, '\n'},
+	[FYSS_SINGLE_QUOTED] = {true, '\''},
+	[FYSS_DOUBLE_QUOTED] = {true, '\\'},
+};
+
+/*
+ * A word is the text between its marks: no policy needs an escape, and so no
+ * word costs memory (fy_token_get_text() of 0.7 leaks where there are many).
+ */
 static int read_word(struct seg_reader *reader)
 {
 	struct fy_token *token = fy_event_get_token(reader->event);
-	size_t len = 0;
+	size_t first, last;
+	int style;
 
-	reader->word = token ? fy_token_get_text(token, &len) : "";
-	if (!reader->word)
-		return -ENOMEM;
-	reader->len = (uint32_t)len;
+	reader->word = "";
+	reader->len = 0;
+	if (!token)
+		return 0;
+	style = fy_token_scalar_style(token);
+	first = fy_token_start_mark(token)->input_pos;
+	last = fy_token_end_mark(token)->input_pos;
+	if (first > last || last > reader->text_len || style < 0 || style >= FYSS_MAX ||
+	    !STYLES[style].allowed ||
+	    memchr(reader->text + first, STYLES[style].escape, last - first) ||
+	    control_find(reader->text + first, last - first, "") < last - first)
+		return seg_reader_error(reader, reader->at, EINVAL,
+					"a word stands on one line and has no escapes");
+	reader->word = reader->text + first;
+	reader->len = (uint32_t)(last - first);
 	return 0;
 }
 
@@ -198,19 +254,6 @@ int seg_reader_next(struct seg_reader *reader)
 	while (!r && silent)
 		r = take_event(reader, &silent);
 	return r;
-}
-
-static int check_text(struct seg_reader *reader)
-{
-	size_t sound;
-
-	if (reader->text_len > SEG_POLICY_TEXT_MAX)
-		return seg_error_set(reader->err, E2BIG, "%s: a policy of over %u MiB",
-				     reader->name, SEG_POLICY_TEXT_MAX >> 20);
-	sound = seg_utf8_check(reader->text, reader->text_len);
-	if (sound < reader->text_len)
-		return seg_reader_error(reader, (uint32_t)sound, EINVAL, "this is not UTF-8 text");
-	return 0;
 }
 
 int seg_reader_open(struct seg_reader *reader, const char *name, const char *text, size_t len,

@@ -26,14 +26,16 @@ struct seg_reader {
 	/* the node that is being looked at */
 	enum seg_node node;
 	uint32_t at;      /* byte of the text where it stands */
-	const char *word; /* of a scalar; until the next node */
+	const char *word; /* of a scalar: a part of the text */
 	uint32_t len;
 
 	const char *name, *text;
 	size_t text_len;
 	struct seg_error *err;
 	unsigned int depth, documents;
-	uint32_t line_at, lines; /* where seg_reader_place() stands */
+	struct seg_place {
+		uint32_t at, line, column;
+	} place; /* where seg_reader_place() stands, from 0 */
 	struct fy_diag *diag;
 	struct fy_parser *parser;
 	struct fy_event *event;

@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The classifier against a matcher that knows nothing of rows, lanes or sets:
+ * random policies are kept as plain structs, written out as YAML, compiled, and
+ * every flow is judged by both.
+ */
+#include "classify.h"
+
+#include <arpa/inet.h>
+
+#include "check.h"
+#include "compiled.h"
+#include "random.h"
+
+/* --- one policy, by hand --------------------------------------------------- */
+
+static struct seg_flow flow_of(const char *src, const char *dst, uint8_t proto, uint16_t sport,
+			       uint16_t dport)
+{
+	struct seg_flow flow = {.proto = proto, .sport = htons(sport), .dport = htons(dport)};
+	int six = strchr(src, ':') != NULL;
+
+	flow.family = six ? 6 : 4;
+	flow.src[2] = flow.dst[2] = htonl(0xffff);
+	inet_pton(six ? AF_INET6 : AF_INET, src, six ? flow.src : flow.src + 3);
+	inet_pton(six ? AF_INET6 : AF_INET, dst, six ? flow.dst : flow.dst + 3);
+	return flow;
+}
+
+static struct seg_decision decide(const struct seg_image *image, struct seg_flow flow)
+{
+	struct seg_decision decision;
+
+	seg_image_classify(image, &flow, &decision, 1);
+	return decision;
+}
+
+static const char *rule_of(const struct seg_image *image, struct seg_flow flow)
+{
+	return seg_image_rule_id(image, decide(image, flow).rule);
+}
+
+TEST(classify, first_match_wins)
+{
+	_cleanup_image_ struct seg_image *image =
+		compiled("version: 1\nrules:\n"
+			 "- {id: no, from: 10.0.0.66, service: tcp/80, action: deny, log: true}\n"
+			 "- {id: yes, from: 10.0.0.0/24, service: tcp/80-81, action: allow}\n"
+			 "- {id: late, service: tcp/80, action: deny}\n");
+	struct seg_decision decision = decide(image, flow_of("10.0.0.66", "10.1.0.1", 6, 9, 80));
+
+	check_eq(decision.rule, 0);
+	check_eq(decision.verdict, SEG_VERDICT_DENY);
+	check_eq(decision.flags, SEG_DECISION_LOG);
+	decision = decide(image, flow_of("10.0.0.66", "10.1.0.1", 6, 9, 81));
+	check_eq(decision.rule, 1);
+	check_eq(decision.verdict, SEG_VERDICT_ALLOW);
+	check_eq(decision.flags, 0);
+	check_str_eq(rule_of(image, flow_of("10.0.1.1", "10.1.0.1", 6, 9, 80)), "late");
+	check_str_eq(rule_of(image, flow_of("10.0.1.1", "10.1.0.1", 17, 9, 80)), "default");
+}
+
+TEST(classify, defaults_by_direction)
+{
+	_cleanup_image_ struct seg_image *image = compiled("version: 1\n");
+	struct seg_flow flow = flow_of("10.0.0.1", "10.0.0.2", 6, 1, 2);
+
+	check_eq(decide(image, flow).verdict, SEG_VERDICT_DENY);
+	flow.direction = SEG_EGRESS;
+	check_eq(decide(image, flow).verdict, SEG_VERDICT_ALLOW);
+	flow.direction = SEG_FORWARD;
+	check_eq(decide(image, flow).verdict, SEG_VERDICT_DENY);
+}
+
+TEST(classify, direction)
+{
+	_cleanup_image_ struct seg_image *image =
+		compiled("version: 1\nrules:\n"
+			 "- {id: in, direction: ingress, action: allow}\n"
+			 "- {id: through, direction: forward, action: allow}\n"
+			 "- {id: all, action: allow}\n");
+	struct seg_flow flow = flow_of("10.0.0.1", "10.0.0.2", 6, 1, 2);
+
+	check_str_eq(rule_of(image, flow), "in");
+	flow.direction = SEG_FORWARD;
+	check_str_eq(rule_of(image, flow), "through");
+	flow.direction = SEG_EGRESS;
+	check_str_eq(rule_of(image, flow), "all");
+}
+
+TEST(classify, families_are_apart)
+{
+	_cleanup_image_ struct seg_image *image =
+		compiled("version: 1\nrules:\n"
+			 "- {id: four, from: 0.0.0.0/0, action: allow}\n"
+			 "- {id: six, from: '::/0', action: allow}\n");
+	_cleanup_image_ struct seg_image *six =
+		compiled("version: 1\nrules:\n- {id: six, from: '::/0', action: allow}\n");
+
+	check_str_eq(rule_of(image, flow_of("10.0.0.1", "10.0.0.2", 6, 1, 2)), "four");
+	check_str_eq(rule_of(image, flow_of("::1", "::2", 6, 1, 2)), "six");
+	check_str_eq(rule_of(six, flow_of("10.0.0.1", "10.0.0.2", 6, 1, 2)), "default");
+}
+
+TEST(classify, icmp_is_not_icmpv6)
+{
+	_cleanup_image_ struct seg_image *image =
+		compiled("version: 1\nrules:\n"
+			 "- {id: ping, service: icmp/echo-request, action: allow}\n"
+			 "- {id: ping6, service: icmpv6/echo-request, action: allow}\n"
+			 "- {id: port, service: icmp/3/3, action: allow}\n"
+			 "- {id: raw, service: [proto/1, proto/58], action: allow}\n");
+	struct seg_flow four = flow_of("10.0.0.1", "10.0.0.2", 1, 7, 7),
+			six = flow_of("::1", "::2", 58, 7, 7);
+
+	four.icmp_type = 8;
+	six.icmp_type = 128;
+	check_str_eq(rule_of(image, four), "ping");
+	check_str_eq(rule_of(image, six), "ping6");
+	four.icmp_type = 128;
+	six.icmp_type = 8;
+	check_str_eq(rule_of(image, four), "raw");
+	check_str_eq(rule_of(image, six), "raw");
+	four.icmp_type = 3;
+	four.icmp_code = 3;
+	check_str_eq(rule_of(image, four), "port");
+	four.icmp_code = 4;
+	check_str_eq(rule_of(image, four), "raw");
+	six.proto = 1;
+	check_str_eq(rule_of(image, six), "raw");
+}
+
+TEST(classify, vlans)
+{
+	_cleanup_image_ struct seg_image *image =
+		compiled("version: 1\ndefaults: {ingress: allow}\nrules:\n"
+			 "- {id: hundred, vlan: 100, action: allow}\n"
+			 "- {id: stack, vlan: 100/200, action: allow}\n"
+			 "- {id: web, service: tcp/80, action: allow}\n");
+	struct seg_flow flow = flow_of("10.0.0.1", "10.0.0.2", 6, 1, 80);
+	struct seg_decision decision;
+
+	check_str_eq(rule_of(image, flow), "web");
+	flow.vlan[0] = SEG_VLAN_PRESENT | 100;
+	check_str_eq(rule_of(image, flow), "hundred");
+	flow.vlan[1] = SEG_VLAN_PRESENT | 200;
+	check_str_eq(rule_of(image, flow), "stack");
+	flow.vlan[1] = SEG_VLAN_PRESENT | 201;
+	decision = decide(image, flow);
+	check_eq(decision.rule, SEG_RULE_DEFAULT);
+	check_eq(decision.verdict, SEG_VERDICT_DENY);
+	check_eq(decision.flags, SEG_DECISION_UNKNOWN_VLAN);
+}
+
+/* A rule without `vlan` also judges the stacks that another rule names. */
+TEST(classify, known_vlans_are_judged_by_all)
+{
+	_cleanup_image_ struct seg_image *image =
+		compiled("version: 1\nrules:\n"
+			 "- {id: web, service: tcp/80, action: allow}\n"
+			 "- {id: hundred, vlan: 100, action: allow}\n");
+	struct seg_flow flow = flow_of("10.0.0.1", "10.0.0.2", 6, 1, 80);
+
+	flow.vlan[0] = SEG_VLAN_PRESENT | 100;
+	check_str_eq(rule_of(image, flow), "web");
+	flow.vlan[0] = SEG_VLAN_PRESENT | 101;
+	check_str_eq(rule_of(image, flow), "default");
+}
+
+TEST(classify, interfaces)
+{
+	_cleanup_image_ struct seg_image *image =
+		compiled("version: 1\nrules: [{id: e1, iface: [eth0, eth1], action: allow}]\n");
+	struct seg_flow flow = flow_of("10.0.0.1", "10.0.0.2", 6, 1, 80);
+
+	check_str_eq(rule_of(image, flow), "default");
+	flow.iface = seg_image_iface(image, "eth1");
+	check_str_eq(rule_of(image, flow), "e1");
+	flow.iface = seg_image_iface(image, "eth2");
+	check_str_eq(rule_of(image, flow), "default");
+}
+
+/* The key that is named is the one that must change for the rule to match. */
+TEST(classify, mismatch)
+{
+	_cleanup_image_ struct seg_image *image = compiled(
+		"version: 1\nrules: [{direction: ingress, iface: eth0, vlan: 7, service: [tcp/80, "
+		"udp/53],\n"
+		"  source-port: 1024-65535, from: 10.0.0.0/8, to: 192.168.0.1, action: allow}]\n");
+	struct seg_flow right = flow_of("10.0.0.1", "192.168.0.1", 6, 2000, 80), wrong;
+
+	right.iface = 1;
+	right.vlan[0] = SEG_VLAN_PRESENT | 7;
+#define check_wrong(key)                                                                           \
+	check_str_eq(seg_mismatch_key(seg_image_mismatch(image, 0, &wrong)), key);                 \
+	check_eq(decide(image, wrong).rule == 0, !*(key));                                         \
+	wrong = right
+	wrong = right;
+	check_wrong("");
+	wrong.direction = SEG_FORWARD;
+	check_wrong("direction");
+	wrong.iface = 0;
+	check_wrong("iface");
+	wrong.vlan[0] = 0;
+	check_wrong("vlan");
+	wrong.dport = htons(81);
+	check_wrong("service");
+	wrong.proto = 17;
+	check_wrong("service");
+	wrong.sport = htons(1023);
+	check_wrong("source-port");
+	wrong.src[3] = htonl(0x0b000001);
+	check_wrong("from");
+	wrong.dst[3] = htonl(0xc0a80002);
+	check_wrong("to");
+	wrong = flow_of("::1", "::2", 6, 2000, 80);
+	wrong.iface = 1;
+	wrong.vlan[0] = SEG_VLAN_PRESENT | 7;
+	check_wrong("from");
+}
+
+/* --- random policies ------------------------------------------------------- */
+
+#define RULES_MOST 40
+#define ITEMS_MOST 4
+#define POLICIES   400
+#define FLOWS      1000
+
+/* An address range of one family: of 2^5 hosts below one of a few bases. */
+struct span {
+	int six;
+	uint8_t first[16], last[16];
+};
+
+struct item {
+	struct span span;
+	bool negative;
+};
+
+struct service_item {
+	enum { ANY, PORTS, ICMP, NUMBER } kind;
+	uint8_t proto;
+	unsigned int low, high; /* ports, or type; code 256: any */
+	unsigned int code;
+};
+
+struct rule {
+	unsigned int directions;
+	struct item from[ITEMS_MOST], to[ITEMS_MOST];
+	unsigned int from_n, to_n, services_n, sports_n, vlans_n, iface;
+	struct service_item services[ITEMS_MOST];
+	struct {
+		unsigned int low, high;
+	} sports[ITEMS_MOST];
+	unsigned int vlans[ITEMS_MOST][2];
+	bool allow, log;
+};
+
+struct policy {
+	struct rule rules[RULES_MOST];
+	unsigned int n;
+	bool allow[3];
+};
+
+static __u64 seed;
+
+static unsigned int below(unsigned int n)
+{
+	return (unsigned int)(seg_random(&seed) % n);
+}
+
+static const char *const BASES4[] = {"10.0.0.0", "10.0.0.32", "10.0.1.0", "0.0.0.0",
+				     "255.255.255.224"};
+static const char *const BASES6[] = {"::", "2001:db8::", "2001:db8:0:1::", "2001:db8:0:1:8000::",
+				     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffe0"};
+
+/* Which bytes are random is chosen so that ranges and flows meet often, in both halves. */
+static void address_make(int six, uint8_t out[16])
+{
+	memset(out, 0, 16);
+	if (six) {
+		inet_pton(AF_INET6, BASES6[below(5)], out);
+		out[below(2) ? 7 : 15] |= (uint8_t)below(32);
+		return;
+	}
+	out[10] = out[11] = 0xff;
+	inet_pton(AF_INET, BASES4[below(5)], out + 12);
+	out[15] |= (uint8_t)below(32);
+}
+
+static struct span span_make(void)
+{
+	struct span span = {.six = below(3) == 0};
+	uint8_t other[16];
+
+	address_make(span.six, span.first);
+	memcpy(span.last, span.first, 16);
+	if (below(3) == 0)
+		return span;
+	address_make(span.six, other);
+	memcpy(memcmp(other, span.first, 16) < 0 ? span.first : span.last, other, 16);
+	return span;
+}
+
+static unsigned int items_make(struct item *items)
+{
+	unsigned int n = below(2) ? 0 : 1 + below(ITEMS_MOST);
+
+	for (unsigned int i = 0; i < n; i++)
+		items[i] = (struct item){span_make(), below(4) == 0};
+	return n;
+}
+
+static const uint8_t WITH_PORTS[] = {6, 17, 132, 136, 33};
+
+static struct service_item service_make(bool ports_only)
+{
+	struct service_item s = {.low = below(12), .code = 256};
+
+	s.high = s.low + below(4);
+	s.proto = WITH_PORTS[below(5)];
+	switch (ports_only ? PORTS : below(4)) {
+	case ANY:
+		s.kind = ANY;
+		break;
+	case PORTS:
+		s.kind = PORTS;
+		break;
+	case ICMP:
+		s.kind = ICMP;
+		s.proto = below(2) ? 1 : 58;
+		s.code = below(2) ? below(3) : 256;
+		break;
+	default:
+		s.kind = NUMBER;
+		s.proto = (uint8_t[]){1, 58, 47, 6, 0, 255}[below(6)];
+	}
+	return s;
+}
+
+static struct rule rule_make(void)
+{
+	struct rule rule = {.directions = (unsigned int[]){1, 2, 4, 7}[below(4)],
+			    .sports_n = below(4) ? 0 : 1 + below(2),
+			    .services_n = below(4) ? 1 + below(ITEMS_MOST) : 0,
+			    .vlans_n = below(4) ? 0 : 1 + below(2),
+			    .iface = below(4) ? 0 : 1 + below(2),
+			    .allow = below(2),
+			    .log = below(2)};
+
+	rule.from_n = items_make(rule.from);
+	rule.to_n = items_make(rule.to);
+	for (unsigned int i = 0; i < rule.services_n; i++)
+		rule.services[i] = service_make(rule.sports_n);
+	for (unsigned int i = 0; i < rule.sports_n; i++)
+		rule.sports[i].high = (rule.sports[i].low = below(12)) + below(4);
+	for (unsigned int i = 0; i < rule.vlans_n; i++) {
+		rule.vlans[i][0] = 1 + below(3);
+		rule.vlans[i][1] = below(2) ? 1 + below(3) : 0;
+	}
+	return rule;
+}
+
+/* --- written out ----------------------------------------------------------- */
+
+static void write_items(FILE *f, const char *key, const struct item *items, unsigned int n)
+{
+	char first[INET6_ADDRSTRLEN], last[INET6_ADDRSTRLEN];
+
+	if (!n)
+		return;
+	fprintf(f, ", %s: [", key);
+	for (unsigned int i = 0; i < n; i++) {
+		const struct span *span = &items[i].span;
+		int family = span->six ? AF_INET6 : AF_INET, skip = span->six ? 0 : 12;
+
+		inet_ntop(family, span->first + skip, first, sizeof(first));
+		inet_ntop(family, span->last + skip, last, sizeof(last));
+		fprintf(f, items[i].negative ? "{not: '%s-%s'}, " : "'%s-%s', ", first, last);
+	}
+	fputc(']', f);
+}
+
+static void write_service(FILE *f, const struct service_item *s)
+{
+	static const char *const NAMES[] = {
+		[6] = "tcp",   [17] = "udp", [132] = "sctp", [136] = "udplite",
+		[33] = "dccp", [1] = "icmp", [58] = "icmpv6"};
+
+	if (s->kind == ANY)
+		fprintf(f, "any, ");
+	else if (s->kind == PORTS)
+		fprintf(f, "%s/%u-%u, ", NAMES[s->proto], s->low, s->high);
+	else if (s->kind == NUMBER)
+		fprintf(f, "proto/%u, ", s->proto);
+	else if (s->code == 256)
+		fprintf(f, "%s/%u, ", NAMES[s->proto], s->low);
+	else
+		fprintf(f, "%s/%u/%u, ", NAMES[s->proto], s->low, s->code);
+}
+
+static void write_rule(FILE *f, const struct rule *rule)
+{
+	static const char *const DIRECTIONS[] = {
+		[1] = "ingress", [2] = "egress", [4] = "forward", [7] = "any"};
+
+	fprintf(f, "- {direction: %s, action: %s, log: %s", DIRECTIONS[rule->directions],
+		rule->allow ? "allow" : "deny", rule->log ? "true" : "false");
+	write_items(f, "from", rule->from, rule->from_n);
+	write_items(f, "to", rule->to, rule->to_n);
+	for (unsigned int i = 0; i < rule->services_n; i++) {
+		fputs(i ? "" : ", service: [", f);
+		write_service(f, &rule->services[i]);
+	}
+	fputs(rule->services_n ? "]" : "", f);
+	for (unsigned int i = 0; i < rule->sports_n; i++)
+		fprintf(f, "%s%u-%u%s", i ? ", " : ", source-port: [", rule->sports[i].low,
+			rule->sports[i].high, i + 1 == rule->sports_n ? "]" : "");
+	for (unsigned int i = 0; i < rule->vlans_n; i++)
+		fprintf(f, rule->vlans[i][1] ? "%s%u/%u%s" : "%s%u%.0u%s", i ? ", " : ", vlan: [",
+			rule->vlans[i][0], rule->vlans[i][1], i + 1 == rule->vlans_n ? "]" : "");
+	if (rule->iface)
+		fprintf(f, ", iface: eth%u", rule->iface);
+	fputs("}\n", f);
+}
+
+/* The image of one rule alone, or NULL: a rule that can match nothing is an error. */
+static struct seg_image *image_of(const struct policy *policy)
+{
+	static const char *const NAMES[] = {"ingress", "egress", "forward"};
+	_cleanup_free_ char *text = NULL;
+	struct seg_image *image = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	fputs("version: 1\ndefaults: {", f);
+	for (int i = 0; i < 3; i++)
+		fprintf(f, "%s: %s, ", NAMES[i], policy->allow[i] ? "allow" : "deny");
+	fputs("}\nrules:\n", f);
+	for (unsigned int i = 0; i < policy->n; i++)
+		write_rule(f, &policy->rules[i]);
+	if (!policy->n)
+		fputs("  []\n", f);
+	fclose(f);
+	seg_policy_compile("random.yaml", text, len, &image, NULL);
+	return image;
+}
+
+/* --- the other matcher ----------------------------------------------------- */
+
+static bool span_has(const struct span *span, const struct seg_flow *flow, const void *address)
+{
+	return span->six == (flow->family == 6) && memcmp(span->first, address, 16) <= 0 &&
+	       memcmp(address, span->last, 16) <= 0;
+}
+
+static bool items_have(const struct item *items, unsigned int n, const struct seg_flow *flow,
+		       const void *address)
+{
+	bool some = false, positive = false;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (items[i].negative && span_has(&items[i].span, flow, address))
+			return false;
+		some = some || (!items[i].negative && span_has(&items[i].span, flow, address));
+		positive = positive || !items[i].negative;
+	}
+	return some || !positive;
+}
+
+static bool has_ports(const struct seg_flow *flow)
+{
+	return memchr(WITH_PORTS, flow->proto, sizeof(WITH_PORTS)) != NULL;
+}
+
+static bool service_has(const struct service_item *s, const struct seg_flow *flow)
+{
+	if (s->kind == ANY)
+		return true;
+	if (s->proto != flow->proto || s->kind == NUMBER)
+		return s->proto == flow->proto;
+	if (s->kind == PORTS)
+		return ntohs(flow->dport) >= s->low && ntohs(flow->dport) <= s->high;
+	return flow->family == (s->proto == 1 ? 4 : 6) && flow->icmp_type == s->low &&
+	       (s->code == 256 || s->code == flow->icmp_code);
+}
+
+static unsigned int vid(uint16_t tag)
+{
+	return tag & 0xfff;
+}
+
+static bool lists_hold(const struct rule *rule, const struct seg_flow *flow)
+{
+	bool service = !rule->services_n, sport = !rule->sports_n, vlan = !rule->vlans_n;
+
+	for (unsigned int i = 0; i < rule->services_n; i++)
+		service = service || service_has(&rule->services[i], flow);
+	for (unsigned int i = 0; i < rule->sports_n; i++)
+		sport = sport || (has_ports(flow) && ntohs(flow->sport) >= rule->sports[i].low &&
+				  ntohs(flow->sport) <= rule->sports[i].high);
+	for (unsigned int i = 0; i < rule->vlans_n; i++)
+		vlan = vlan || (rule->vlans[i][0] == vid(flow->vlan[0]) &&
+				rule->vlans[i][1] == vid(flow->vlan[1]));
+	return service && sport && vlan;
+}
+
+static bool rule_has(const struct rule *rule, const struct seg_flow *flow)
+{
+	return (rule->directions >> flow->direction & 1) &&
+	       (!rule->iface || rule->iface == flow->iface) && lists_hold(rule, flow) &&
+	       items_have(rule->from, rule->from_n, flow, flow->src) &&
+	       items_have(rule->to, rule->to_n, flow, flow->dst);
+}
+
+static bool vlan_named(const struct policy *policy, const struct seg_flow *flow)
+{
+	if (!flow->vlan[0])
+		return true;
+	for (unsigned int i = 0; i < policy->n; i++)
+		for (unsigned int j = 0; j < policy->rules[i].vlans_n; j++)
+			if (policy->rules[i].vlans[j][0] == vid(flow->vlan[0]) &&
+			    policy->rules[i].vlans[j][1] == vid(flow->vlan[1]))
+				return true;
+	return false;
+}
+
+static struct seg_decision expected(const struct policy *policy, const struct seg_flow *flow)
+{
+	if (!vlan_named(policy, flow))
+		return (struct seg_decision){SEG_RULE_DEFAULT, SEG_VERDICT_DENY,
+					     SEG_DECISION_UNKNOWN_VLAN, 0};
+	for (unsigned int i = 0; i < policy->n; i++)
+		if (rule_has(&policy->rules[i], flow))
+			return (struct seg_decision){
+				i, policy->rules[i].allow ? SEG_VERDICT_ALLOW : SEG_VERDICT_DENY,
+				policy->rules[i].log ? SEG_DECISION_LOG : 0, 0};
+	return (struct seg_decision){
+		SEG_RULE_DEFAULT,
+		policy->allow[flow->direction] ? SEG_VERDICT_ALLOW : SEG_VERDICT_DENY, 0, 0};
+}
+
+/* --- together -------------------------------------------------------------- */
+
+static struct seg_flow flow_make(const struct seg_image *image)
+{
+	struct seg_flow flow = {.family = below(3) ? 4 : 6, .direction = (uint8_t)below(3)};
+	char name[8] = "eth0";
+
+	address_make(flow.family == 6, (uint8_t *)flow.src);
+	address_make(flow.family == 6, (uint8_t *)flow.dst);
+	flow.proto = (uint8_t[]){6, 17, 132, 136, 33, 1, 58, 47, 0, 255}[below(10)];
+	if (has_ports(&flow)) {
+		flow.sport = htons((uint16_t)below(16));
+		flow.dport = htons((uint16_t)below(16));
+	}
+	flow.icmp_type = (uint8_t)below(12);
+	flow.icmp_code = (uint8_t)below(4);
+	if (below(2))
+		flow.vlan[0] = (uint16_t)(SEG_VLAN_PRESENT | (1 + below(3)));
+	if (flow.vlan[0] && below(2))
+		flow.vlan[1] = (uint16_t)(SEG_VLAN_PRESENT | (1 + below(3)));
+	name[3] = (char)('0' + below(3));
+	flow.iface = seg_image_iface(image, name);
+	return flow;
+}
+
+/* Ids of interfaces are by first mention: the matcher counts them as eth1, eth2. */
+static struct seg_flow renamed(const struct seg_image *image, struct seg_flow flow)
+{
+	uint16_t one = seg_image_iface(image, "eth1"), two = seg_image_iface(image, "eth2");
+
+	flow.iface = flow.iface && flow.iface == one ? 1 : flow.iface && flow.iface == two ? 2 : 0;
+	return flow;
+}
+
+static unsigned int flows_judge(const struct seg_image *image, const struct policy *policy)
+{
+	struct seg_flow flows[SEG_CLASSIFY_MAX];
+	struct seg_decision got[SEG_CLASSIFY_MAX];
+	unsigned int matched = 0;
+
+	for (unsigned int i = 0; i < FLOWS; i += SEG_CLASSIFY_MAX) {
+		for (unsigned int j = 0; j < SEG_CLASSIFY_MAX; j++)
+			flows[j] = flow_make(image);
+		seg_image_classify(image, flows, got, SEG_CLASSIFY_MAX);
+		for (unsigned int j = 0; j < SEG_CLASSIFY_MAX; j++) {
+			struct seg_flow flow = renamed(image, flows[j]);
+			struct seg_decision want = expected(policy, &flow);
+
+			check_eq(got[j].rule, want.rule);
+			check_eq(got[j].verdict, want.verdict);
+			check_eq(got[j].flags, want.flags);
+			matched += got[j].rule != SEG_RULE_DEFAULT;
+		}
+	}
+	return matched;
+}
+
+/* Rules that can match nothing are left out; the compiler refuses them. */
+static void policy_make(struct policy *policy)
+{
+	unsigned int n = below(RULES_MOST);
+
+	*policy = (struct policy){.allow = {below(2), below(2), below(2)}};
+	while (policy->n < n) {
+		struct policy one = {.n = 1};
+		_cleanup_image_ struct seg_image *image = NULL;
+
+		one.rules[0] = rule_make();
+		image = image_of(&one);
+		if (image)
+			policy->rules[policy->n++] = one.rules[0];
+	}
+}
+
+TEST(classify, against_another_matcher)
+{
+	static struct policy policy;
+	unsigned int matched = 0;
+
+	seed = seg_random_seed();
+	for (unsigned int i = 0; i < POLICIES; i++) {
+		_cleanup_image_ struct seg_image *image = NULL;
+
+		policy_make(&policy);
+		image = image_of(&policy);
+		check(image);
+		matched += flows_judge(image, &policy);
+	}
+	/* A test in which everything goes to the default would test nothing. */
+	check(matched > POLICIES * FLOWS / 5);
+}

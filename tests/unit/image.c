@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Images through descriptors: sealed, whole, and nothing else. */
+#include "image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <xxhash.h>
+
+#include "check.h"
+#include "compiled.h"
+#include "image_layout.h"
+
+static const char *const TEXT =
+	"version: 1\nname: sample\ngroups: {a: [10.0.0.1, 10.0.0.3, 2001:db8::/32, ::5]}\nrules:\n"
+	"- {id: one, from: a, service: [tcp/80, icmp/echo-request], vlan: [7, 3/4], action: "
+	"allow}\n"
+	"- {id: two, direction: egress, iface: [eth0, eth1], to: [not: a], action: deny, log: "
+	"true}\n";
+
+static int memfd_of(const void *data, size_t size, int seals)
+{
+	int fd = memfd_create("test", MFD_ALLOW_SEALING);
+
+	check(fd >= 0);
+	check_eq(write(fd, data, size), size);
+	check_eq(fcntl(fd, F_ADD_SEALS, seals), 0);
+	return fd;
+}
+
+#define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+static int map_bytes(const void *data, size_t size, int seals)
+{
+	_cleanup_close_ int fd = memfd_of(data, size, seals);
+	_cleanup_image_map_ const struct seg_image *image = NULL;
+
+	return seg_image_map(fd, &image, NULL);
+}
+
+TEST(image, survives_the_descriptor)
+{
+	_cleanup_image_ struct seg_image *image = compiled(TEXT);
+	_cleanup_close_ int fd = seg_image_seal(image, NULL);
+	_cleanup_image_map_ const struct seg_image *mapped = NULL;
+	const struct seg_vlan *vlans;
+
+	check(fd >= 0);
+	check_eq(seg_image_map(fd, &mapped, NULL), 0);
+	check_eq(seg_image_size(mapped), seg_image_size(image));
+	check(memcmp(mapped, image, seg_image_size(image)) == 0);
+	check_str_eq(seg_image_name(mapped), "sample");
+	check_eq(strlen(seg_image_hash(mapped)), 32);
+	check_str_eq(seg_image_rule_id(mapped, 1), "two");
+	check_eq(seg_image_iface(mapped, "eth0"), 1);
+	check_eq(seg_image_iface(mapped, "eth1"), 2);
+	check_eq(seg_image_iface(mapped, "eth2"), SEG_IFACE_NONE);
+	check_eq(seg_image_vlans(mapped, &vlans), 2);
+	check_eq(vlans[0].tag[0], SEG_VLAN_PRESENT | 3);
+	check_eq(vlans[0].tag[1], SEG_VLAN_PRESENT | 4);
+	check_eq(vlans[1].tag[0], SEG_VLAN_PRESENT | 7);
+	check_eq(vlans[1].tag[1], 0);
+}
+
+/* Nobody can write into what a reader has checked. */
+TEST(image, is_sealed)
+{
+	_cleanup_image_ struct seg_image *image = compiled(TEXT);
+	_cleanup_close_ int fd = seg_image_seal(image, NULL);
+
+	check_eq(fcntl(fd, F_GET_SEALS), ALL_SEALS);
+	check(pwrite(fd, "x", 1, 0) < 0);
+	check(ftruncate(fd, 0) < 0);
+	check_eq(map_bytes(image, seg_image_size(image), ALL_SEALS), 0);
+	check_eq(map_bytes(image, seg_image_size(image), F_SEAL_SHRINK | F_SEAL_GROW), -EPERM);
+	check_eq(map_bytes(image, seg_image_size(image), F_SEAL_WRITE | F_SEAL_SEAL), -EPERM);
+}
+
+TEST(image, cut_anywhere_is_refused)
+{
+	_cleanup_image_ struct seg_image *image = compiled(TEXT);
+	_cleanup_free_ char *copy = calloc(1, seg_image_size(image) + 8);
+
+	memcpy(copy, image, seg_image_size(image));
+	for (size_t size = 0; size < seg_image_size(image); size++)
+		check_eq(seg_image_check(copy, size, NULL), -EBADMSG);
+	check_eq(seg_image_check(copy, seg_image_size(image) + 8, NULL), -EBADMSG);
+	check_eq(seg_image_check(copy, seg_image_size(image), NULL), 0);
+	check_eq(map_bytes(copy, 10, ALL_SEALS), -EBADMSG);
+}
+
+TEST(image, every_byte_counts)
+{
+	_cleanup_image_ struct seg_image *image = compiled(TEXT);
+	size_t size = seg_image_size(image);
+
+	for (size_t i = 0; i < size; i++) {
+		((uint8_t *)image)[i] ^= 0x10;
+		check_eq(seg_image_check(image, size, NULL), -EBADMSG);
+		((uint8_t *)image)[i] ^= 0x10;
+	}
+	check_eq(seg_image_check(image, size, NULL), 0);
+}
+
+static void checksum_mend(struct seg_image *image)
+{
+	size_t start = offsetof(struct seg_image, hash);
+
+	image->checksum = XXH3_64bits((char *)image + start, seg_image_size(image) - start);
+}
+
+/* Whoever can forge an image can forge its checksum: references are checked one by one. */
+TEST(image, forged_references_are_refused)
+{
+	static const struct {
+		unsigned int section;
+		size_t offset; /* of a u32 in its first item */
+		uint32_t value;
+	} FORGED[] = {
+		{SEG_SECTION_LANES, offsetof(struct seg_row, rule), 2},
+		{SEG_SECTION_LANES, offsetof(struct seg_row, src_set), 1000},
+		{SEG_SECTION_LANES, offsetof(struct seg_row, dst_set), 1000},
+		{SEG_SECTION_SETS, offsetof(struct seg_set, count), 0},
+		{SEG_SECTION_SETS, offsetof(struct seg_set, count), 0xfffffff0},
+		{SEG_SECTION_SETS, offsetof(struct seg_set, first), 0xfffffff0},
+		{SEG_SECTION_RULES, offsetof(struct seg_rule, id), 0x7fffffff},
+		{SEG_SECTION_RULES, offsetof(struct seg_rule, from), 1000},
+		{SEG_SECTION_RULES, offsetof(struct seg_rule, to), 1000},
+		{SEG_SECTION_RULES, offsetof(struct seg_rule, verdict), 0xff},
+		{SEG_SECTION_IFACES, 0, 0x7fffffff},
+		{SEG_SECTION_NEEDS, offsetof(struct seg_need, what), 0x7fffffff},
+	};
+
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(FORGED); i++) {
+		_cleanup_image_ struct seg_image *image = compiled(TEXT);
+		char *item = (char *)image + image->section[FORGED[i].section].offset;
+
+		memcpy(item + FORGED[i].offset, &FORGED[i].value, sizeof(FORGED[i].value));
+		checksum_mend(image);
+		check_eq(seg_image_check(image, seg_image_size(image), NULL), -EBADMSG);
+	}
+}
+
+TEST(image, forged_sections_are_refused)
+{
+	for (unsigned int i = 0; i < SEG_SECTION_MAX; i++) {
+		_cleanup_image_ struct seg_image *image = compiled(TEXT);
+
+		image->section[i].count = 0x10000000;
+		checksum_mend(image);
+		check_eq(seg_image_check(image, seg_image_size(image), NULL), -EBADMSG);
+		image->section[i] = (struct seg_section){(uint32_t)seg_image_size(image) + 8, 0};
+		checksum_mend(image);
+		check_eq(seg_image_check(image, seg_image_size(image), NULL), -EBADMSG);
+		image->section[i] = (struct seg_section){4, 0};
+		checksum_mend(image);
+		check_eq(seg_image_check(image, seg_image_size(image), NULL), -EBADMSG);
+	}
+}
+
+TEST(image, enforceable)
+{
+	_cleanup_image_ struct seg_image *image = compiled(TEXT), *fine = NULL;
+	struct seg_error err = {0};
+
+	check_eq(seg_image_enforceable(image, "sample", &err), -EOPNOTSUPP);
+	check_str_eq(err.what, "'direction: egress' is not enforced by this version");
+	check_eq(err.line, 6);
+	check_eq(err.column, 24);
+	check_eq(seg_policy_compile("x", "version: 1", 10, &fine, NULL), 0);
+	check_eq(seg_image_enforceable(fine, "x", NULL), 0);
+}
