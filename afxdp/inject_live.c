@@ -65,7 +65,7 @@ static int run(const struct seg_inject *inject, uint32_t count, uint32_t length)
 				       .ctx_size_in = sizeof(context),
 				       .repeat = count,
 				       .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
-				       .batch_size = SEG_LIVE_FRAMES,
+				       .batch_size = SEG_LIVE_RUN,
 			       }};
 
 	return syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof(attr)) ? -errno : 0;

@@ -114,8 +114,8 @@ static void hand_on(struct seg_lane *lane, struct seg_journal *journal)
 	before = seg_inject_committed(inject, intent);
 	err = seg_inject_commit(inject, intent);
 	after = seg_inject_committed(inject, intent);
-	if (err == -ENOMEM)
-		lose(journal, before, after);
+	if (err == -ENOMEM && after > before)
+		lose(journal, after - 1 - (after - 1 - before) % SEG_LIVE_RUN, after);
 	if (after == intent->count)
 		return;
 	if (intent->way == SEG_WAY_LIVE) {

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from lab import BUILD, IFACE, POLICY, XDPSEG, Lab
+from lab import BUILD, IFACE, POLICY, SHUT_UDP, XDPSEG, Lab
 from system import check, check_equal, until
 
 EXIT_FAILED, EXIT_USAGE, EXIT_NOT_ATTACHED, EXIT_PRIVILEGE = 1, 2, 3, 4
@@ -60,6 +60,14 @@ def test_detach_one_of_two():
         lab.xdpseg("detach", IFACE)
         check(not lab.attached(), "the daemon outlives its last interface")
         lab.server.ip("link", "del", "d0")
+
+
+def test_observe_passes_everything():
+    with Lab() as lab:
+        receiver = lab.receiver(4, SHUT_UDP)
+        lab.attach(POLICY, "--observe")
+        lab.sender(4, SHUT_UDP).send(b"let me in")
+        check_equal(receiver.recv(16), b"let me in", "what the policy would deny")
 
 
 def test_not_attached():
@@ -119,6 +127,10 @@ def test_refuses_what_is_no_policy_file():
         for path in (fifo, lab.dir, f"{lab.dir}/none.yaml"):
             failure = lab.xdpseg("attach", IFACE, "--policy", path, code=EXIT_FAILED).failure
             check_equal(failure["file"], path, "file")
+        huge = f"{lab.dir}/huge.yaml"
+        with open(huge, "wb") as file:
+            file.truncate(1 << 30)
+        refused(lab, IFACE, "--policy", huge, says=["64 MiB"])
         path = f"{lab.dir}/latin1.yaml"
         with open(path, "wb") as file:
             file.write(POLICY.encode() + b"# caf\xe9\n")

@@ -85,7 +85,7 @@ def test_answers_that_are_none():
 
 
 def test_daemons_that_do_not_start():
-    for part, code, word in (("words", 4, "error: xdpsegd needs CAP_BPF\n"), ("mute", 1, "ended"),
+    for part, code, word in (("words", 4, "error: xdpsegd needs CAP_BPF\nmend: run it as root\n"), ("mute", 1, "ended"),
                              ("killed", 1, "Killed")):
         with Stage(part) as stage:
             check_fails(stage.xdpseg("attach", "eth0"), code, word)

@@ -84,6 +84,16 @@ static size_t read_ready(int fd, char *text, size_t size)
 	return used;
 }
 
+/* Its last words: a line that says what is wrong, and one how to mend it. */
+static void report_words(const char *text, struct seg_error *err)
+{
+	size_t what = strcspn(text, "\n"), mend = what + (text[what] != '\0');
+
+	seg_error_set(err, ECHILD, "%.*s", (int)what, text);
+	if (text[mend])
+		seg_error_mend(err, "%.*s", (int)strcspn(text + mend, "\n"), text + mend);
+}
+
 /* It ended before it was ready. */
 static int report_failure(pid_t pid, const char *text, struct seg_error *err)
 {
@@ -92,7 +102,7 @@ static int report_failure(pid_t pid, const char *text, struct seg_error *err)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (*text)
-		seg_error_set(err, ECHILD, "%.*s", (int)strcspn(text, "\n"), text);
+		report_words(text, err);
 	else if (WIFSIGNALED(status))
 		seg_error_set(err, ECHILD, "xdpsegd was killed while it started: %s",
 			      strsignal(WTERMSIG(status)));
