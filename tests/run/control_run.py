@@ -287,7 +287,7 @@ class Control(unittest.TestCase):
         self.refused(other.attach("a1"), "a1", "xdp off")
         other.process.wait(DEADLINE)
         self.assertEqual(snapshot(), during)
-        self.assertEqual(daemon.ready_worker()["restarts"], 0)
+        self.assertEqual(daemon.workers("a1")[0]["restarts"], 0)
 
     def test_generic_only_when_told(self):
         daemon = self.attached(mode="generic")
