@@ -33,6 +33,8 @@
 
 #ifdef __bpf__
 
+#define SEG_ROLLED _Pragma("clang loop unroll(disable)") /* before a loop */
+
 #define seg_load(p)         (*(const volatile __typeof__(*(p)) *)(p))
 #define seg_store(p, value) ((void)(*(volatile __typeof__(*(p)) *)(p) = (value)))
 
@@ -86,6 +88,8 @@ static __always_inline void seg_fence_after_cas(void)
 
 #else
 
+#define SEG_ROLLED
+
 #define seg_load(p)         __atomic_load_n(p, __ATOMIC_RELAXED)
 #define seg_store(p, value) __atomic_store_n(p, value, __ATOMIC_RELAXED)
 
@@ -138,7 +142,7 @@ static __always_inline void seg_fence_after_cas(void)
 #ifdef SEG_HOOKS
 #include SEG_HOOKS
 #else
-#define SEG_HOOK(name, session) ((void)0)
+#define SEG_HOOK(name, at) ((void)0)
 #endif
 
 #endif

@@ -29,7 +29,7 @@ const volatile struct seg_constants seg_constants = {};
 struct walk {
 	struct xdp_md *ctx;
 	struct seg_config *config;
-	struct seg_packet packet;
+	struct seg_packet *packet; /* apart, as its address leaves: the rest may live in registers */
 	__u64 now; /* ns */
 	__u32 length;
 	__u32 direction; /* endpoint that speaks */
@@ -61,6 +61,11 @@ static const __u64 reasons_that_allow = 0 SEG_REASONS(X);
 #undef X
 _Static_assert(SEG_REASON_MAX <= 64, "reasons_that_allow has a bit for each");
 
+static __always_inline bool allows(__u32 reason)
+{
+	return reasons_that_allow >> (reason & 63) & 1;
+}
+
 static __always_inline void count_exit(const struct walk *w, __u32 reason)
 {
 	__u32 iface = seg_constants.iface;
@@ -79,7 +84,7 @@ static __always_inline int leave(const struct walk *w, __u32 reason)
 		bpf_printk("xdpseg: reason %u, %u bytes", reason, w->length);
 	if (!w->config->armed)
 		return XDP_PASS;
-	return reasons_that_allow >> (reason & 63) & 1 ? XDP_PASS : XDP_DROP;
+	return allows(reason) ? XDP_PASS : XDP_DROP;
 }
 
 /* --- up to the worker ------------------------------------------------------ */
@@ -133,7 +138,7 @@ static __always_inline void put_meta(const struct walk *w, struct seg_queue *q, 
 		meta = (void *)(long)w->ctx->data_meta;
 		if ((void *)(meta + 1) > (void *)(long)w->ctx->data)
 			return;
-		meta->packet = w->packet;
+		meta->packet = *w->packet;
 		meta->slot = slot;
 		meta->generation = (__u16)w->config->generation;
 		meta->incarnation = incarnation;
@@ -196,7 +201,7 @@ static __always_inline void fill(const struct walk *w, struct seg_session *s)
 /* TCP that neither opens nor answers an opening, once everything that ran before was taken up. */
 static __always_inline int is_midflow(const struct walk *w)
 {
-	return w->packet.proto == IPPROTO_TCP && !(w->packet.tcp_flags & SEG_TCP_SYN) &&
+	return w->packet->proto == IPPROTO_TCP && !(w->packet->tcp_flags & SEG_TCP_SYN) &&
 	       w->now >= w->config->pickup_until;
 }
 
@@ -251,10 +256,10 @@ static __always_inline int decided(struct walk *w, struct seg_session *s, int ve
 	__u32 reason = SEG_REASON_SESSION_DENY;
 
 	if (seg_likely(verdict == SEG_VERDICT_ALLOW)) {
-		event = seg_event_of(w->packet.proto, w->packet.tcp_flags);
+		event = seg_event_of(w->packet->proto, w->packet->tcp_flags);
 		reason = SEG_REASON_SESSION_ALLOW;
 	}
-	if (!touch.quota || !seg_session_touch(s, event, w->packet.proto, w->direction, &touch))
+	if (!touch.quota || !seg_session_touch(s, event, w->packet->proto, w->direction, &touch))
 		return GONE;
 	seg_session_count(s, w->direction, w->length);
 	return leave(w, reason);
@@ -304,18 +309,38 @@ static __always_inline struct seg_session *find(struct walk *w, __u32 *slot)
 	return seg_table_find(NULL, &w->key, &w->hash, slot);
 }
 
+/* The key of a packet that was parsed, and who speaks. False: not in this frame. */
+static __always_inline bool make_key(struct walk *w, const struct seg_packet *packet, void *data,
+				     void *data_end)
+{
+	const struct seg_ip4 *ip4;
+	const struct seg_ip6 *ip6;
+
+	if (packet->family == 4) {
+		ip4 = seg_at(data, data_end, seg_l3(packet), sizeof(*ip4));
+		if (ip4)
+			w->direction = seg_key_make(&w->key, packet, &ip4->src, &ip4->dst);
+		return ip4;
+	}
+	ip6 = seg_at(data, data_end, seg_l3(packet), sizeof(*ip6));
+	if (ip6)
+		w->direction = seg_key_make(&w->key, packet, ip6->src.word, ip6->dst.word);
+	return ip6;
+}
+
 /* --- ICMP errors: judged by the flow that they quote ------------------------ */
 
 static __always_inline int related(struct walk *w, void *data, void *data_end)
 {
-	struct seg_quote quote;
+	struct seg_packet quote;
 	struct seg_session *s;
 	__u32 slot;
-	int reason = seg_quote_parse(data, data_end, &w->packet, &quote);
+	int reason = seg_quote_parse(data, data_end, w->packet, &quote);
 
 	if (reason != SEG_PARSED)
 		return leave(w, (__u32)reason);
-	seg_key_make(&w->key, &quote.packet, quote.source, quote.destination);
+	if (!make_key(w, &quote, data, data_end))
+		return leave(w, SEG_REASON_TRUNCATED);
 	s = find(w, &slot);
 	if (s && seg_session_verdict(s, w->config->generation) == SEG_VERDICT_ALLOW)
 		return leave(w, SEG_REASON_ICMP_RELATED);
@@ -325,39 +350,41 @@ static __always_inline int related(struct walk *w, void *data, void *data_end)
 /* --- the way ----------------------------------------------------------------- */
 
 /* The zone keeps flows of different L2 domains and VLANs apart; a VLAN that no rule names has none.
- */
-static __always_inline int enter_zone(struct walk *w)
+ * Returns `reason`, or that which refuses the VLAN. */
+static __always_inline int enter_zone(struct walk *w, int reason)
 {
 	struct seg_zone_key key = {.zone = seg_constants.zone};
 	__u16 *zone;
 
-	w->packet.zone = seg_constants.zone;
-	if (seg_likely(!w->packet.vlan[0]))
-		return SEG_PARSED;
+	if (seg_likely(!w->packet->vlan[0]))
+		return reason;
 	if (!FEATURE(VLAN))
 		return SEG_REASON_VLAN_UNKNOWN;
-	key.vlan[0] = w->packet.vlan[0];
-	key.vlan[1] = w->packet.vlan[1];
+	key.vlan[0] = w->packet->vlan[0];
+	key.vlan[1] = w->packet->vlan[1];
 	zone = bpf_map_lookup_elem(&seg_zones, &key);
 	if (!zone)
 		return SEG_REASON_VLAN_UNKNOWN;
-	w->packet.zone = *zone;
-	return SEG_PARSED;
+	w->packet->zone = *zone;
+	return reason;
 }
 
 static __always_inline int judge(struct walk *w, void *data, void *data_end)
 {
-	int reason = seg_packet_parse(data, data_end, &w->packet), action;
+	int reason = seg_packet_parse(data, data_end, 0, seg_constants.features, seg_constants.zone,
+				      w->packet);
 	struct seg_session *s;
 	__u32 slot;
+	int action;
 
-	if (seg_likely(reason == SEG_PARSED))
-		reason = enter_zone(w);
+	if (seg_likely(reason == SEG_PARSED) || allows((__u32)reason))
+		reason = enter_zone(w, reason);
 	if (seg_unlikely(reason != SEG_PARSED))
 		return leave(w, (__u32)reason);
-	if (seg_unlikely(w->packet.flags & SEG_PACKET_ICMP_ERROR))
+	if (seg_unlikely(w->packet->flags & SEG_PACKET_ICMP_ERROR))
 		return related(w, data, data_end);
-	w->direction = seg_key_make(&w->packet, data, data_end, &w->key);
+	if (!make_key(w, w->packet, data, data_end))
+		return leave(w, SEG_REASON_TRUNCATED);
 	s = find(w, &slot);
 	if (seg_unlikely(!s))
 		return unknown(w);
@@ -369,7 +396,8 @@ SEC("xdp")
 int seg_ingress(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
-	struct walk w = {.ctx = ctx};
+	struct seg_packet packet;
+	struct walk w = {.ctx = ctx, .packet = &packet};
 	__u32 zero = 0;
 
 	w.config = bpf_map_lookup_elem(&seg_config, &zero);

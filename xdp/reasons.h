@@ -34,23 +34,29 @@
 	X(NON_IP, "non-ip", ALLOW, GUARD, "an Ethertype other than IP, ARP or VLAN")               \
 	/* dropped before any lookup */                                                            \
 	X(TRUNCATED, "truncated", DENY, GUARD, "a header or length beyond the frame or datagram")  \
-	X(BAD_HEADER, "bad-header", DENY, GUARD, "an IP header whose fields contradict each other") \
+	X(BAD_HEADER, "bad-header", DENY, GUARD,                                                   \
+	  "an IP header whose fields contradict each other")                                       \
 	X(BAD_CHECKSUM, "bad-checksum", DENY, GUARD, "a wrong IPv4 or L4 checksum")                \
 	X(IP_OPTIONS, "ip-options", DENY, GUARD, "an IPv4 option other than router alert")         \
 	X(EXTENSION_HEADERS, "extension-headers", DENY, GUARD,                                     \
 	  "an IPv6 extension header that is malformed, deprecated or one too many")                \
 	X(FRAGMENT, "fragment", DENY, GUARD, "an IP fragment: not judged without its datagram")    \
-	X(VLAN_UNKNOWN, "vlan-unknown", DENY, GUARD, "a VLAN that no rule names, or over two tags") \
+	X(VLAN_UNKNOWN, "vlan-unknown", DENY, GUARD,                                               \
+	  "a VLAN that no rule names, or over two tags")                                           \
 	X(MARTIAN, "martian", DENY, GUARD, "an address that cannot be on a wire, or LAND")         \
 	X(TTL_ZERO, "ttl-zero", DENY, GUARD, "TTL or hop limit 0")                                 \
-	X(TCP_HEADER, "tcp-header", DENY, GUARD, "a TCP data offset or flag combination that is none") \
-	X(UDP_LENGTH, "udp-length", DENY, GUARD, "a UDP length or UDP-Lite coverage that cannot be") \
+	X(TCP_HEADER, "tcp-header", DENY, GUARD,                                                   \
+	  "a TCP data offset or flag combination that is none")                                    \
+	X(UDP_LENGTH, "udp-length", DENY, GUARD,                                                   \
+	  "a UDP length or UDP-Lite coverage that cannot be")                                      \
 	X(ICMP_QUOTE, "icmp-quote", DENY, GUARD,                                                   \
 	  "an ICMP error whose quote is cut short, or of a packet its receiver did not send")      \
-	X(ICMP_MTU, "icmp-mtu", DENY, GUARD, "an ICMP error with a path MTU that no link may have") \
+	X(ICMP_MTU, "icmp-mtu", DENY, GUARD,                                                       \
+	  "an ICMP error with a path MTU that no link may have")                                   \
 	X(OFF_LINK, "off-link", DENY, GUARD,                                                       \
 	  "ND, MLD or IGMP that did not start on this link: hop limit, source, router alert")      \
-	X(ICMP_TYPE, "icmp-type", DENY, GUARD, "an ICMP type that hosts must not act on: redirect") \
+	X(ICMP_TYPE, "icmp-type", DENY, GUARD,                                                     \
+	  "an ICMP type that hosts must not act on: redirect")                                     \
 	/* on the way to the worker */                                                             \
 	X(UP, "to-worker", UP, SLOW, "handed to the worker, which counts the exit")                \
 	X(NO_SOCKET, "no-socket", LOSS, SLOW, "this queue has no AF_XDP socket")                   \

@@ -19,6 +19,9 @@
  *
  * Every reader is either a BPF program (RCU) or a thread that the grace period
  * of table_reap.h waits for.
+ *
+ * Loops count in 64 bits: of a counter that is spilled as 32 the verifier
+ * forgets the value, and with it that the loop ends.
  */
 #ifndef SEG_TABLE_H
 #define SEG_TABLE_H
@@ -72,13 +75,14 @@ static __always_inline seg_tag_set seg_tag_rest(seg_tag_set set)
 	return set & (set - 1);
 }
 
-/* False: somebody else changed this word. */
+/* False: somebody else changed this word. `% 2` is the bound that the verifier wants. */
 static __always_inline bool seg_tag_put(struct seg_tags *tags, __u32 byte, __u8 tag)
 {
 	__u64 *word = &tags->word[byte / 8 % 2];
 	__u32 shift = byte % 8 * 8;
 	__u64 old = seg_load(word);
 
+	SEG_HOOK(TAG_PUT, word);
 	return !(old >> shift & 0xff) && seg_cas(word, old, old | (__u64)tag << shift) == old;
 }
 
@@ -145,10 +149,12 @@ static __always_inline __u32 seg_table_owner(const struct seg_table *table)
 
 /* --- find ---------------------------------------------------------------- */
 
+/* Branch-free: behind an equal tag a key is nearly always equal too. */
 static __always_inline bool seg_key_equal(const struct seg_key *a, const struct seg_key *b)
 {
-	const __u64 *x = (const void *)a;
-	const __u64 *y = (const void *)b;
+	typedef __u64 __attribute__((may_alias)) word;
+	const word *x = (const word *)a;
+	const word *y = (const word *)b;
 
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
 }
@@ -188,7 +194,7 @@ static __always_inline enum seg_match seg_bucket_find(const struct seg_table *ta
 	if (!tags)
 		return SEG_MATCH_NONE;
 	set = seg_tag_match(tags, tag);
-	for (int i = 0; i < SEG_BUCKET_SLOTS && set; i++, set = seg_tag_rest(set)) {
+	for (__u64 i = 0; i < SEG_BUCKET_SLOTS && set; i++, set = seg_tag_rest(set)) {
 		__u32 candidate = bucket * SEG_BUCKET_SLOTS + seg_tag_first(set);
 		struct seg_session *found = seg_table_slot(table, candidate);
 		enum seg_match match;
@@ -207,19 +213,22 @@ static __always_inline enum seg_match seg_bucket_find(const struct seg_table *ta
 	return SEG_MATCH_NONE;
 }
 
-/* The same in both buckets. */
+/* The same in both buckets, in one loop: as fast as twice the code, and a third smaller. */
 static __always_inline enum seg_match seg_table_match(const struct seg_table *table,
 						      const struct seg_key *key,
 						      const struct seg_hash *hash, __u32 own,
 						      bool rivals, struct seg_session **session,
 						      __u32 *slot)
 {
-	enum seg_match match =
-		seg_bucket_find(table, key, hash->bucket[0], hash->tag, own, rivals, session, slot);
+	enum seg_match match = SEG_MATCH_NONE;
+	__u32 bucket = hash->bucket[0];
 
-	if (match != SEG_MATCH_NONE)
-		return match;
-	return seg_bucket_find(table, key, hash->bucket[1], hash->tag, own, rivals, session, slot);
+	SEG_ROLLED
+	for (__u64 i = 0; i < 2 && match == SEG_MATCH_NONE; i++) {
+		match = seg_bucket_find(table, key, bucket, hash->tag, own, rivals, session, slot);
+		bucket = hash->bucket[1];
+	}
+	return match;
 }
 
 /*
@@ -264,9 +273,10 @@ static __always_inline void seg_table_abandon(struct seg_session *session)
 }
 
 /*
- * The first bucket while it has room to spare, else the emptier one. Simulated
- * for 1.3 M slots: 84 % of the sessions sit in their first bucket at 78 % load
- * (always the emptier: 67 %), and the first FULL comes at 84 % as before.
+ * The first bucket while it has room to spare, else the emptier one. Simulated:
+ * 84 % of the sessions sit in their first bucket at 78 % load (always the
+ * emptier: 67 %), and with 5.6 M slots the first FULL comes at 82 % (84 %).
+ * Measured by bench-table: hits take 4 to 7 % less time.
  */
 #ifndef SEG_BUCKET_SPARE
 #define SEG_BUCKET_SPARE 6
@@ -335,7 +345,7 @@ static __always_inline enum seg_claim seg_table_claim(const struct seg_table *ta
 	enum seg_match rival;
 	__u32 own_slot = 0;
 
-	for (int i = 0; i < SEG_CLAIM_TRIES && result == SEG_CLAIM_BUSY; i++)
+	for (__u64 i = 0; i < SEG_CLAIM_TRIES && result == SEG_CLAIM_BUSY; i++)
 		result = seg_table_take(table, hash, &own_slot);
 	if (result != SEG_CLAIM_CLAIMED)
 		return result;

@@ -293,7 +293,24 @@ TEST(worker, is_ready_and_takes_a_new_policy)
 	check(WIFSIGNALED(end(pid)));
 }
 
-/* Every 50 packets the worker dies, wherever it is; what it had not finished its successor does. */
+/* The spawner's work: the worker dies, wherever it is; sometimes its successor does before it is ready. */
+static pid_t replace(pid_t pid, bool wait)
+{
+	struct seg_doorbell message;
+
+	kill(pid, SIGKILL);
+	end(pid);
+	while (recv(keeper, &message, sizeof(message), MSG_DONTWAIT) > 0)
+		;
+	pid = start();
+	if (wait)
+		check_eq(listen_to_worker().kind, SEG_DOORBELL_READY);
+	return pid;
+}
+
+#define KILL_EVERY 200 /* packets */
+
+/* What one had not finished its successor does. */
 TEST(worker, killed_again_and_again_loses_nothing)
 {
 	long expected = 0;
@@ -305,11 +322,8 @@ TEST(worker, killed_again_and_again_loses_nothing)
 	check_eq(listen_to_worker().kind, SEG_DOORBELL_READY);
 	for (uint32_t sent = 0; sent < PACKETS; sent++) {
 		send_one(sent, 53);
-		if (sent % 256 == 255) {
-			kill(pid, SIGKILL);
-			end(pid);
-			pid = start();
-		}
+		if (sent % KILL_EVERY == KILL_EVERY - 1)
+			pid = replace(pid, sent / KILL_EVERY % 4);
 		/* what waits must fit the ring: that is the honest bound */
 		while (expected + RING / 2 < sent)
 			check_eq(next_number(5000), expected++);
@@ -321,7 +335,7 @@ TEST(worker, killed_again_and_again_loses_nothing)
 	check_eq(counted, PACKETS);
 	check_eq(queue->consumed, 0); /* XDP's `sent` stays 0 here, and the ring is empty */
 	check_eq(queue->frames_lost, 0);
-	check(queue->restarts >= PACKETS / 256);
+	check(queue->restarts >= PACKETS / KILL_EVERY / 2);
 	kill(pid, SIGKILL);
 	end(pid);
 }

@@ -9,7 +9,7 @@
 #include <arpa/inet.h>
 
 #include "check.h"
-#include "policy.h"
+#include "compiled.h"
 #include "random.h"
 
 /* --- one policy, by hand --------------------------------------------------- */
@@ -25,17 +25,6 @@ static struct seg_flow flow_of(const char *src, const char *dst, uint8_t proto, 
 	inet_pton(six ? AF_INET6 : AF_INET, src, six ? flow.src : flow.src + 3);
 	inet_pton(six ? AF_INET6 : AF_INET, dst, six ? flow.dst : flow.dst + 3);
 	return flow;
-}
-
-static struct seg_image *compiled(const char *text)
-{
-	struct seg_image *image = NULL;
-	struct seg_error err = {0};
-
-	if (seg_policy_compile("test.yaml", text, strlen(text), &image, &err))
-		seg_error_print(&err, stderr, 0);
-	check(image);
-	return image;
 }
 
 static struct seg_decision decide(const struct seg_image *image, struct seg_flow flow)
@@ -189,6 +178,34 @@ TEST(classify, interfaces)
 	check_str_eq(rule_of(image, flow), "e1");
 	flow.iface = seg_image_iface(image, "eth2");
 	check_str_eq(rule_of(image, flow), "default");
+}
+
+TEST(classify, groups_and_services_by_name)
+{
+	_cleanup_image_ struct seg_image *image = compiled(
+		"version: 1\n"
+		"rules:\n"
+		"- {id: web, from: [not: bad], to: web, service: [site, tcp/8080], action: allow}\n"
+		"- {id: bad, from: [bad, 10.9.0.1], action: deny}\n"
+		"groups:\n"
+		"  other: [172.16.0.0/12]\n"
+		"  web: {include: [dmz, '2001:db8::/64'], except: [10.0.1.66]}\n"
+		"  dmz: 10.0.1.0/24\n"
+		"  bad: [192.0.2.0/24, 192.0.2.128-192.0.3.5]\n"
+		"services: {site: [plain, tcp/443], plain: tcp/80}\n");
+
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "10.0.1.1", 6, 9, 80)), "web");
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "10.0.1.1", 6, 9, 443)), "web");
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "10.0.1.1", 6, 9, 8080)), "web");
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "10.0.1.1", 6, 9, 81)), "default");
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "10.0.1.66", 6, 9, 80)), "default");
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "10.0.2.1", 6, 9, 80)), "default");
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "172.16.0.1", 6, 9, 80)), "default");
+	check_str_eq(rule_of(image, flow_of("::1", "2001:db8::2", 6, 9, 80)), "web");
+	check_str_eq(rule_of(image, flow_of("192.0.2.1", "10.0.1.1", 6, 9, 80)), "bad");
+	check_str_eq(rule_of(image, flow_of("192.0.3.5", "10.0.1.1", 6, 9, 80)), "bad");
+	check_str_eq(rule_of(image, flow_of("192.0.3.6", "10.0.1.1", 6, 9, 80)), "web");
+	check_str_eq(rule_of(image, flow_of("10.9.0.1", "10.0.9.1", 6, 9, 80)), "bad");
 }
 
 /* The key that is named is the one that must change for the rule to match. */

@@ -8,8 +8,8 @@
 #include <xxhash.h>
 
 #include "check.h"
+#include "compiled.h"
 #include "image_layout.h"
-#include "policy.h"
 
 static const char *const TEXT =
 	"version: 1\nname: sample\ngroups: {a: [10.0.0.1, 10.0.0.3, 2001:db8::/32, ::5]}\nrules:\n"
@@ -17,14 +17,6 @@ static const char *const TEXT =
 	"allow}\n"
 	"- {id: two, direction: egress, iface: [eth0, eth1], to: [not: a], action: deny, log: "
 	"true}\n";
-
-static struct seg_image *sample(void)
-{
-	struct seg_image *image = NULL;
-
-	check_eq(seg_policy_compile("sample", TEXT, strlen(TEXT), &image, NULL), 0);
-	return image;
-}
 
 static int memfd_of(const void *data, size_t size, int seals)
 {
@@ -48,7 +40,7 @@ static int map_bytes(const void *data, size_t size, int seals)
 
 TEST(image, survives_the_descriptor)
 {
-	_cleanup_image_ struct seg_image *image = sample();
+	_cleanup_image_ struct seg_image *image = compiled(TEXT);
 	_cleanup_close_ int fd = seg_image_seal(image, NULL);
 	_cleanup_image_map_ const struct seg_image *mapped = NULL;
 	const struct seg_vlan *vlans;
@@ -73,7 +65,7 @@ TEST(image, survives_the_descriptor)
 /* Nobody can write into what a reader has checked. */
 TEST(image, is_sealed)
 {
-	_cleanup_image_ struct seg_image *image = sample();
+	_cleanup_image_ struct seg_image *image = compiled(TEXT);
 	_cleanup_close_ int fd = seg_image_seal(image, NULL);
 
 	check_eq(fcntl(fd, F_GET_SEALS), ALL_SEALS);
@@ -86,7 +78,7 @@ TEST(image, is_sealed)
 
 TEST(image, cut_anywhere_is_refused)
 {
-	_cleanup_image_ struct seg_image *image = sample();
+	_cleanup_image_ struct seg_image *image = compiled(TEXT);
 	_cleanup_free_ char *copy = calloc(1, seg_image_size(image) + 8);
 
 	memcpy(copy, image, seg_image_size(image));
@@ -99,7 +91,7 @@ TEST(image, cut_anywhere_is_refused)
 
 TEST(image, every_byte_counts)
 {
-	_cleanup_image_ struct seg_image *image = sample();
+	_cleanup_image_ struct seg_image *image = compiled(TEXT);
 	size_t size = seg_image_size(image);
 
 	for (size_t i = 0; i < size; i++) {
@@ -140,7 +132,7 @@ TEST(image, forged_references_are_refused)
 	};
 
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(FORGED); i++) {
-		_cleanup_image_ struct seg_image *image = sample();
+		_cleanup_image_ struct seg_image *image = compiled(TEXT);
 		char *item = (char *)image + image->section[FORGED[i].section].offset;
 
 		memcpy(item + FORGED[i].offset, &FORGED[i].value, sizeof(FORGED[i].value));
@@ -152,7 +144,7 @@ TEST(image, forged_references_are_refused)
 TEST(image, forged_sections_are_refused)
 {
 	for (unsigned int i = 0; i < SEG_SECTION_MAX; i++) {
-		_cleanup_image_ struct seg_image *image = sample();
+		_cleanup_image_ struct seg_image *image = compiled(TEXT);
 
 		image->section[i].count = 0x10000000;
 		checksum_mend(image);
@@ -168,7 +160,7 @@ TEST(image, forged_sections_are_refused)
 
 TEST(image, enforceable)
 {
-	_cleanup_image_ struct seg_image *image = sample(), *fine = NULL;
+	_cleanup_image_ struct seg_image *image = compiled(TEXT), *fine = NULL;
 	struct seg_error err = {0};
 
 	check_eq(seg_image_enforceable(image, "sample", &err), -EOPNOTSUPP);

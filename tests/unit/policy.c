@@ -11,6 +11,7 @@
 
 #include "check.h"
 #include "classify.h"
+#include "compiled.h"
 
 #define ENOUGH (1u << 16)
 
@@ -88,17 +89,6 @@ TEST(policy, golden)
 	}
 	closedir(dir);
 	check(n > 50);
-}
-
-static struct seg_image *compiled(const char *text)
-{
-	struct seg_image *image = NULL;
-	struct seg_error err = {0};
-
-	if (seg_policy_compile("test.yaml", text, strlen(text), &image, &err))
-		seg_error_print(&err, stderr, 0);
-	check(image);
-	return image;
 }
 
 TEST(policy, defaults)
@@ -223,12 +213,12 @@ TEST(policy, bounds)
 	check_eq(compile_repeated("version: 1\nrules:\n", "- {action: deny}\n", SEG_RULES_MAX + 1,
 				  ""),
 		 -E2BIG);
+	check_eq(compile_repeated("{version: 1, rules: [", "{action: deny}, ", 100000, "]}"), 0);
 	check_eq(compile_repeated("#", "#", SEG_POLICY_TEXT_MAX, ""), -E2BIG);
 }
 
-/* Each group holds the one before twice, or each rule a wide service: small texts, huge products.
- */
-TEST(policy, unfolding_is_bounded)
+/* A wide service in many rules: a small text, a huge product. */
+TEST(policy, rows_are_bounded)
 {
 	size_t len, at;
 	_cleanup_free_ char *text = repeated("version: 1\nservices: {a: [tcp/1", ", tcp/1", 60000,
@@ -240,6 +230,18 @@ TEST(policy, unfolding_is_bounded)
 	for (int i = 0; i < 1000; i++)
 		at += (size_t)sprintf(all + at, "- {service: a, action: deny}\n");
 	check_eq(compile_text(all, at, &err), -E2BIG);
+	check(strstr(err.what, "combinations"));
+}
+
+/* Each service holds the one before twice. */
+TEST(policy, unfolding_is_bounded)
+{
+	char text[4096] = "version: 1\nservices:\n  s0: [tcp/1, tcp/2]\n";
+	size_t at = strlen(text);
+
+	for (int i = 1; i < 31; i++)
+		at += (size_t)sprintf(text + at, "  s%d: [s%d, s%d]\n", i, i - 1, i - 1);
+	check(strstr(wrong_of(text), "unfold to too many"));
 }
 
 TEST(policy, nesting_is_bounded)

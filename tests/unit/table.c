@@ -247,6 +247,21 @@ TEST(table, sweep_takes_every_slot_once)
 	check_eq(used(), 3);
 }
 
+/* Another key with the first bucket and the tag of key 1. */
+static __u32 namesake(void)
+{
+	struct seg_key key = key_of(1);
+	struct seg_hash hash = seg_hash_key(&key, &constants);
+
+	for (__u32 n = 2;; n++) {
+		struct seg_key other = key_of(n);
+		struct seg_hash its = seg_hash_key(&other, &constants);
+
+		if (its.tag == hash.tag && its.bucket[0] == hash.bucket[0])
+			return n;
+	}
+}
+
 /* --- races --------------------------------------------------------------- */
 
 static enum seg_claim rival;
@@ -265,6 +280,21 @@ TEST(race, insert_meets_claim)
 	check_eq(rival, SEG_CLAIM_BUSY);
 	check_eq(reap(), 1);
 	check_eq(used(), 1);
+}
+
+/* Another tag came into the word of ours: the CAS fails, the next free byte does. */
+static void rival_in_same_word(void)
+{
+	check_eq(insert(namesake()), SEG_CLAIM_CLAIMED);
+}
+
+TEST(race, two_tags_into_one_word)
+{
+	setup();
+	on_hook[SEG_HOOK_TAG_PUT] = rival_in_same_word;
+	check_eq(insert(1), SEG_CLAIM_CLAIMED);
+	check(find(1) && find(namesake()));
+	check_eq(used(), 2);
 }
 
 /* Our tag is set, but not yet our state. */
@@ -349,21 +379,6 @@ TEST(race, find_and_insert_while_freeing)
 	check_eq(insert(1), SEG_CLAIM_CLAIMED);
 	check_eq(reap(), 1);
 	check_eq(used(), 1);
-}
-
-/* One slot for key 1, then for another key in the same place with the same tag. */
-static __u32 namesake(void)
-{
-	struct seg_key key = key_of(1);
-	struct seg_hash hash = seg_hash_key(&key, &constants);
-
-	for (__u32 n = 2;; n++) {
-		struct seg_key other = key_of(n);
-		struct seg_hash its = seg_hash_key(&other, &constants);
-
-		if (its.tag == hash.tag && its.bucket[0] == hash.bucket[0])
-			return n;
-	}
 }
 
 static void rival_reuses(void)

@@ -9,6 +9,7 @@
 #include "abi.h"
 
 enum seg_hook {
+	SEG_HOOK_TAG_PUT,
 	SEG_HOOK_MATCH_TAG,
 	SEG_HOOK_MATCH_STATE,
 	SEG_HOOK_CLAIM_OWN,
@@ -31,6 +32,6 @@ static inline void seg_hook(enum seg_hook place)
 		call();
 }
 
-#define SEG_HOOK(name, session) ((void)(session), seg_hook(SEG_HOOK_##name))
+#define SEG_HOOK(name, at) ((void)(at), seg_hook(SEG_HOOK_##name))
 
 #endif

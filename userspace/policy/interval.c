@@ -120,3 +120,94 @@ int seg_intervals_subtract(seg_intervals *to, const seg_intervals *from, const s
 	}
 	return 0;
 }
+
+/* --- hulls ----------------------------------------------------------------- */
+
+static bool wide_is(struct seg_wide a, struct seg_wide b)
+{
+	return seg_wide_compare(a, b) == 0;
+}
+
+static struct seg_wide wide_least(struct seg_wide a, struct seg_wide b)
+{
+	return seg_wide_compare(a, b) < 0 ? a : b;
+}
+
+static struct seg_wide wide_most(struct seg_wide a, struct seg_wide b)
+{
+	return seg_wide_compare(a, b) > 0 ? a : b;
+}
+
+static struct seg_hull hull_v4(const struct seg_interval *item, uint32_t n)
+{
+	struct seg_hull hull = {.exact = true};
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct seg_wide first = wide_most(item[i].first, SEG_INTERVAL_V4.first);
+		struct seg_wide last = wide_least(item[i].last, SEG_INTERVAL_V4.last);
+
+		if (seg_wide_compare(first, last) > 0)
+			continue;
+		if (!hull.some)
+			hull.first = seg_lane_unit(4, first);
+		hull.exact = !hull.some;
+		hull.last = seg_lane_unit(4, last);
+		hull.some = true;
+	}
+	return hull;
+}
+
+/* The same place on IPv6's line, where the hole of the IPv4 addresses does not count. */
+static bool touches(struct seg_wide last, struct seg_wide first)
+{
+	return wide_is(next_of(last), SEG_INTERVAL_V4.first) &&
+	       wide_is(first, next_of(SEG_INTERVAL_V4.last));
+}
+
+static bool inside_v4(const struct seg_interval *interval)
+{
+	return seg_wide_compare(interval->first, SEG_INTERVAL_V4.first) >= 0 &&
+	       seg_wide_compare(interval->last, SEG_INTERVAL_V4.last) <= 0;
+}
+
+/* Where an interval ends or begins inside of IPv4, IPv6's part of it ends before or begins behind.
+ */
+static struct seg_interval outside_v4(struct seg_interval interval)
+{
+	if (seg_wide_compare(interval.first, SEG_INTERVAL_V4.first) >= 0 &&
+	    seg_wide_compare(interval.first, SEG_INTERVAL_V4.last) <= 0)
+		interval.first = next_of(SEG_INTERVAL_V4.last);
+	if (seg_wide_compare(interval.last, SEG_INTERVAL_V4.first) >= 0 &&
+	    seg_wide_compare(interval.last, SEG_INTERVAL_V4.last) <= 0)
+		interval.last = (struct seg_wide){0, SEG_INTERVAL_V4.first.low - 1};
+	return interval;
+}
+
+/* Bounds compare only upper halves: exact if the lower ones are whole. */
+static struct seg_hull hull_v6(const struct seg_interval *item, uint32_t n)
+{
+	struct seg_hull hull = {.exact = true};
+	struct seg_wide first = {0}, last = {0};
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct seg_interval part = outside_v4(item[i]);
+
+		if (inside_v4(&item[i]))
+			continue;
+		if (!hull.some)
+			first = part.first;
+		else if (!touches(last, part.first))
+			hull.exact = false;
+		last = part.last;
+		hull.some = true;
+	}
+	hull.exact = hull.exact && first.low == 0 && last.low == UINT64_MAX;
+	hull.first = first.high;
+	hull.last = last.high;
+	return hull;
+}
+
+struct seg_hull seg_hull_of(const seg_intervals *set, uint8_t family)
+{
+	return family == 4 ? hull_v4(set->item, set->n) : hull_v6(set->item, set->n);
+}

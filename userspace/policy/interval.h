@@ -7,6 +7,8 @@
 #ifndef SEG_INTERVAL_H
 #define SEG_INTERVAL_H
 
+#include <stdbool.h>
+
 #include "address.h"
 #include "image_layout.h"
 #include "vector.h"
@@ -27,6 +29,16 @@ void seg_intervals_normalise(seg_intervals *set);
 
 /* to = from minus what; both normal, and so is `to`, which must be empty. -ENOMEM. */
 int seg_intervals_subtract(seg_intervals *to, const seg_intervals *from, const seg_intervals *what);
+
+/* The bounds of a set in one family's lanes (seg_lane_unit). */
+struct seg_hull {
+	uint64_t first, last;
+	bool some;  /* the set has addresses of this family */
+	bool exact; /* and they are all that lies within the bounds */
+};
+
+/* The set is normal. */
+struct seg_hull seg_hull_of(const seg_intervals *set, uint8_t family);
 
 static inline void seg_intervals_free(seg_intervals *set)
 {

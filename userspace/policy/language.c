@@ -107,25 +107,42 @@ static int choice_refuse(struct seg_parser *parser, const struct seg_policy_key 
 				choice->name);
 }
 
-static int read_choice(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
+/* The word here, and which of the key's choices it is, if any. */
+static int value_take(struct seg_parser *parser, const struct seg_policy_key *key,
+		      const struct seg_choice **choice)
 {
-	struct seg_reader *reader = &parser->reader;
-	const struct seg_choice *choice;
 	struct seg_word word;
 	int r = word_take(parser, key->name, &word);
 
+	if (!r)
+		*choice = choice_of(key, parser->reader.word, parser->reader.len);
+	return r;
+}
+
+static int value_error(struct seg_parser *parser, const struct seg_policy_key *key)
+{
+	struct seg_reader *reader = &parser->reader;
+
+	return seg_reader_error(reader, reader->at, EINVAL, "'%.*s' is no value of '%s'",
+				(int)reader->len, reader->word, key->name);
+}
+
+static int read_choice(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
+{
+	const struct seg_choice *choice = NULL;
+	int r = value_take(parser, key, &choice);
+
 	if (r)
 		return r;
-	choice = choice_of(key, reader->word, reader->len);
 	if (!choice) {
 		mend_choice(parser, key);
-		return seg_reader_error(reader, reader->at, EINVAL, "'%s' is no value of '%s'",
-					seg_word_text(&parser->model, &word), key->name);
+		return value_error(parser, key);
 	}
 	if (choice->state == SEG_REFUSED)
 		return choice_refuse(parser, key, choice);
 	if (choice->state == SEG_REFUSED_AT_ATTACH &&
-	    SEG_PUSH(&parser->model.wishes, (struct seg_wish){key->name, choice->name, word.at}))
+	    SEG_PUSH(&parser->model.wishes,
+		     (struct seg_wish){key->name, choice->name, parser->reader.at}))
 		return -ENOMEM;
 	*(uint8_t *)target = (uint8_t)choice->value;
 	return 0;
@@ -155,13 +172,11 @@ static int measure_take(struct seg_parser *parser, const struct seg_policy_key *
 			const struct measure *measure, uint64_t *out)
 {
 	struct seg_reader *reader = &parser->reader;
-	const struct seg_choice *choice;
-	struct seg_word word;
-	int r = word_take(parser, key->name, &word);
+	const struct seg_choice *choice = NULL;
+	int r = value_take(parser, key, &choice);
 
 	if (r)
 		return r;
-	choice = choice_of(key, reader->word, reader->len);
 	if (choice) {
 		*out = choice->value;
 		return 0;
@@ -169,12 +184,11 @@ static int measure_take(struct seg_parser *parser, const struct seg_policy_key *
 	r = measure->parse(reader->word, reader->len, out);
 	if (r == -EINVAL) {
 		seg_error_mend(reader->err, "write it as %s", measure->example);
-		return seg_reader_error(reader, reader->at, EINVAL, "'%s' is no value of '%s'",
-					seg_word_text(&parser->model, &word), key->name);
+		return value_error(parser, key);
 	}
 	if (r || *out < key->min || *out > key->max)
-		return seg_reader_error(reader, reader->at, EINVAL, "'%s: %s' is out of range",
-					key->name, seg_word_text(&parser->model, &word));
+		return seg_reader_error(reader, reader->at, EINVAL, "'%s: %.*s' is out of range",
+					key->name, (int)reader->len, reader->word);
 	return 0;
 }
 
@@ -582,7 +596,7 @@ static int required_check(struct seg_parser *parser, const struct seg_keys *tabl
 static int read_pair(struct seg_parser *parser, const struct seg_keys *table, uint64_t *seen,
 		     void *target)
 {
-	const struct seg_policy_key *key;
+	const struct seg_policy_key *key = NULL;
 	int r = key_find(parser, table, seen, &key);
 
 	if (!r)

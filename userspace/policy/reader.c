@@ -10,8 +10,6 @@
 #include "policy.h"
 #include "text.h"
 
-#define DEPTH_MAX 16
-
 /* --- places -------------------------------------------------------------- */
 
 static size_t line_start(const struct seg_reader *reader, size_t at)
@@ -26,32 +24,53 @@ static bool begins_character(char c)
 	return ((unsigned char)c & 0xc0) != 0x80;
 }
 
-/* Places are asked for in the text's order, so counting goes on from the last one's line. */
+/* Places are asked for in the text's order, so counting goes on from the last one. */
 void seg_reader_place(struct seg_reader *reader, uint32_t at, unsigned int *line,
 		      unsigned int *column)
 {
-	if (at < reader->line_at)
-		reader->line_at = reader->lines = 0;
-	*column = 1;
-	for (uint32_t i = reader->line_at; i < at; i++) {
-		*column += begins_character(reader->text[i]);
-		if (reader->text[i] == '\n') {
-			reader->line_at = i + 1;
-			reader->lines++;
-			*column = 1;
+	struct seg_place place = reader->place;
+
+	if (at < place.at)
+		place = (struct seg_place){0};
+	for (; place.at < at; place.at++) {
+		place.column += begins_character(reader->text[place.at]);
+		if (reader->text[place.at] == '\n') {
+			place.line++;
+			place.column = 0;
 		}
 	}
-	*line = reader->lines + 1;
+	reader->place = place;
+	*line = place.line + 1;
+	*column = place.column + 1;
 }
 
-/* The line of byte `at`, up to `size` bytes and to what is not UTF-8. */
+/* C0, DEL or C1: what a terminal that shows the text could take for a command. */
+static bool control_at(const char *text, size_t len, size_t at)
+{
+	unsigned char c = (unsigned char)text[at];
+
+	if (c == 0xc2 && at + 1 < len)
+		return (unsigned char)text[at + 1] < 0xa0;
+	return c < ' ' || c == 0x7f;
+}
+
+static size_t control_find(const char *text, size_t len, const char *allowed)
+{
+	size_t at = 0;
+
+	while (at < len && (!control_at(text, len, at) || (text[at] && strchr(allowed, text[at]))))
+		at++;
+	return at;
+}
+
+/* The line of byte `at`, up to `size` bytes and to what is not UTF-8, controls as blanks. */
 static void line_copy(const struct seg_reader *reader, uint32_t at, char *to, size_t size)
 {
-	size_t from = line_start(reader, at), n = 0;
+	const char *line = reader->text + line_start(reader, at);
+	size_t left = (size_t)(reader->text + reader->text_len - line), n = 0;
 
-	while (from + n < reader->text_len && n + 1 < size &&
-	       !strchr("\r\n", reader->text[from + n])) {
-		to[n] = reader->text[from + n];
+	while (n < left && n + 1 < size && line[n] != '\n' && line[n] != '\r') {
+		to[n] = control_at(line, left, n) && line[n] != '\t' ? ' ' : line[n];
 		n++;
 	}
 	to[seg_utf8_check(to, n)] = '\0';
@@ -82,25 +101,6 @@ int seg_reader_error(struct seg_reader *reader, uint32_t at, int errnum, const c
 }
 
 /* --- text ------------------------------------------------------------------ */
-
-/* C0, DEL or C1: what a terminal that shows the text could take for a command. */
-static bool control_at(const char *text, size_t len, size_t at)
-{
-	unsigned char c = (unsigned char)text[at];
-
-	if (c == 0xc2 && at + 1 < len)
-		return (unsigned char)text[at + 1] < 0xa0;
-	return c < ' ' || c == 0x7f;
-}
-
-static size_t control_find(const char *text, size_t len, const char *allowed)
-{
-	size_t at = 0;
-
-	while (at < len && (!control_at(text, len, at) || (text[at] && strchr(allowed, text[at]))))
-		at++;
-	return at;
-}
 
 static int check_text(struct seg_reader *reader)
 {
@@ -151,19 +151,18 @@ static int syntax_error(struct seg_reader *reader)
 
 static const struct {
 	enum seg_node node;
-	int deeper;
 	bool silent; /* nothing to look at */
 } EVENTS[] = {
 	[FYET_NONE] = {.silent = true},
 	[FYET_STREAM_START] = {.silent = true},
-	[FYET_STREAM_END] = {SEG_NODE_END, 0, false},
+	[FYET_STREAM_END] = {SEG_NODE_END, false},
 	[FYET_DOCUMENT_START] = {.silent = true},
 	[FYET_DOCUMENT_END] = {.silent = true},
-	[FYET_MAPPING_START] = {SEG_NODE_MAP, 1, false},
-	[FYET_MAPPING_END] = {SEG_NODE_MAP_END, -1, false},
-	[FYET_SEQUENCE_START] = {SEG_NODE_LIST, 1, false},
-	[FYET_SEQUENCE_END] = {SEG_NODE_LIST_END, -1, false},
-	[FYET_SCALAR] = {SEG_NODE_SCALAR, 0, false},
+	[FYET_MAPPING_START] = {SEG_NODE_MAP, false},
+	[FYET_MAPPING_END] = {SEG_NODE_MAP_END, false},
+	[FYET_SEQUENCE_START] = {SEG_NODE_LIST, false},
+	[FYET_SEQUENCE_END] = {SEG_NODE_LIST_END, false},
+	[FYET_SCALAR] = {SEG_NODE_SCALAR, false},
 	[FYET_ALIAS] = {.silent = true},
 };
 
@@ -180,23 +179,44 @@ static int refuse(struct seg_reader *reader)
 					"tags are not part of a policy");
 	if (event->type == FYET_DOCUMENT_START && reader->documents++)
 		return seg_reader_error(reader, reader->at, EINVAL, "a policy is one document");
-	if (reader->depth > DEPTH_MAX)
-		return seg_reader_error(reader, reader->at, EINVAL, "nested too deeply");
 	return 0;
 }
 
+/* What must not stand between the marks of a scalar, by its style: an escape of any kind. */
+static const struct {
+	bool allowed;
+	char escape;
+} STYLES[FYSS_MAX] = {
+	[FYSS_PLAIN] = {true, '\n'},
+	[FYSS_SINGLE_QUOTED] = {true, '\''},
+	[FYSS_DOUBLE_QUOTED] = {true, '\\'},
+};
+
+/*
+ * A word is the text between its marks: no policy needs an escape, and so no
+ * word costs memory (fy_token_get_text() of 0.7 leaks where there are many).
+ */
 static int read_word(struct seg_reader *reader)
 {
 	struct fy_token *token = fy_event_get_token(reader->event);
-	size_t len = 0;
+	size_t first, last;
+	int style;
 
-	reader->word = token ? fy_token_get_text(token, &len) : "";
-	if (!reader->word)
-		return -ENOMEM;
-	reader->len = (uint32_t)len;
-	if (control_find(reader->word, len, "") < len)
+	reader->word = "";
+	reader->len = 0;
+	if (!token)
+		return 0;
+	style = fy_token_scalar_style(token);
+	first = fy_token_start_mark(token)->input_pos;
+	last = fy_token_end_mark(token)->input_pos;
+	if (first > last || last > reader->text_len || style < 0 || style >= FYSS_MAX ||
+	    !STYLES[style].allowed ||
+	    memchr(reader->text + first, STYLES[style].escape, last - first) ||
+	    control_find(reader->text + first, last - first, "") < last - first)
 		return seg_reader_error(reader, reader->at, EINVAL,
-					"a control character in a word");
+					"a word stands on one line and has no escapes");
+	reader->word = reader->text + first;
+	reader->len = (uint32_t)(last - first);
 	return 0;
 }
 
@@ -214,7 +234,6 @@ static int take_event(struct seg_reader *reader, bool *silent)
 		reader->at = (uint32_t)mark->input_pos;
 	*silent = EVENTS[reader->event->type].silent;
 	reader->node = EVENTS[reader->event->type].node;
-	reader->depth += (unsigned int)EVENTS[reader->event->type].deeper;
 	r = refuse(reader);
 	if (!r && reader->event->type == FYET_SCALAR)
 		r = read_word(reader);

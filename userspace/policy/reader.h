@@ -2,8 +2,9 @@
 /*
  * reader.h - YAML as a stream of nodes with places, on libfyaml's events (its
  * document API costs ten times the time and memory). What a policy has no use
- * for is refused here: anchors, aliases, tags, a second document, deep
- * nesting, what is not UTF-8. So nothing that is read can grow beyond the text.
+ * for is refused here: anchors, aliases, tags, escapes, a second document, what
+ * is not UTF-8. So nothing that is read can grow beyond the text; how deep it may
+ * nest is the language's business (no key holds itself).
  */
 #ifndef SEG_READER_H
 #define SEG_READER_H
@@ -26,14 +27,16 @@ struct seg_reader {
 	/* the node that is being looked at */
 	enum seg_node node;
 	uint32_t at;      /* byte of the text where it stands */
-	const char *word; /* of a scalar; until the next node */
+	const char *word; /* of a scalar: a part of the text */
 	uint32_t len;
 
 	const char *name, *text;
 	size_t text_len;
 	struct seg_error *err;
-	unsigned int depth, documents;
-	uint32_t line_at, lines; /* where seg_reader_place() stands */
+	unsigned int documents;
+	struct seg_place {
+		uint32_t at, line, column;
+	} place; /* where seg_reader_place() stands, from 0 */
 	struct fy_diag *diag;
 	struct fy_parser *parser;
 	struct fy_event *event;
