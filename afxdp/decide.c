@@ -145,7 +145,7 @@ static void make_key(struct item *item, const uint8_t *frame)
 
 	memcpy(address[0], ip + ip_header(&item->packet) - 2 * size, size);
 	memcpy(address[1], ip + ip_header(&item->packet) - size, size);
-	item->direction = seg_key_make(&item->key, &item->packet, address[0], address[1]);
+	item->direction = seg_key_make(&item->key, &item->packet, item->packet.family, address[0], address[1]);
 }
 
 static void read_one(struct burst *b, uint32_t i)

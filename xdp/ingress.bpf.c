@@ -29,13 +29,39 @@ const volatile struct seg_constants seg_constants = {};
 struct walk {
 	struct xdp_md *ctx;
 	struct seg_config *config;
-	struct seg_packet *packet; /* apart, as its address leaves: the rest may live in registers */
-	__u64 now; /* ns */
+	struct seg_packet
+		*packet; /* apart, as its address leaves: the rest may live in registers */
+	__u64 now;       /* ns */
 	__u32 length;
 	__u32 direction; /* endpoint that speaks */
 	struct seg_key key;
 	struct seg_hash hash;
 };
+
+/* The time, a whole tick, when the coarse clock was last asked, and in the bits below the jiffy
+ * then. */
+__u64 seg_clock_kept;
+
+#define JIFFY_MASK ((1ull << SEG_TICK_SHIFT) - 1)
+
+/*
+ * The coarse clock moves with the jiffies, and these the verifier turns into one
+ * load, while the clock is a call whose return costs more than a table lookup
+ * where returns are guarded against speculation. So it is asked once a jiffy.
+ * After a silence of an exact multiple of 2^20 jiffies (70 minutes at 250 Hz)
+ * the time kept would be believed until that jiffy ends.
+ */
+static __always_inline __u64 clock_kept(void)
+{
+	__u64 kept = seg_load(&seg_clock_kept);
+	__u64 jiffy = bpf_jiffies64() & JIFFY_MASK;
+
+	if (seg_unlikely((kept & JIFFY_MASK) != jiffy)) {
+		kept = (bpf_ktime_get_coarse_ns() & ~JIFFY_MASK) | jiffy;
+		seg_xchg(&seg_clock_kept, kept);
+	}
+	return kept & ~JIFFY_MASK;
+}
 
 static __always_inline __u64 clock_now(void)
 {
@@ -43,7 +69,7 @@ static __always_inline __u64 clock_now(void)
 	__u64 *word;
 
 	if (!FEATURE(CLOCK_WORD))
-		return bpf_ktime_get_coarse_ns();
+		return clock_kept();
 	word = bpf_map_lookup_elem(&seg_clock, &zero);
 	return word ? *(volatile __u64 *)word : 0;
 }
@@ -319,12 +345,12 @@ static __always_inline bool make_key(struct walk *w, const struct seg_packet *pa
 	if (packet->family == 4) {
 		ip4 = seg_at(data, data_end, seg_l3(packet), sizeof(*ip4));
 		if (ip4)
-			w->direction = seg_key_make(&w->key, packet, &ip4->src, &ip4->dst);
+			w->direction = seg_key_make(&w->key, packet, 4, &ip4->src, &ip4->dst);
 		return ip4;
 	}
 	ip6 = seg_at(data, data_end, seg_l3(packet), sizeof(*ip6));
 	if (ip6)
-		w->direction = seg_key_make(&w->key, packet, ip6->src.word, ip6->dst.word);
+		w->direction = seg_key_make(&w->key, packet, 6, ip6->src.word, ip6->dst.word);
 	return ip6;
 }
 

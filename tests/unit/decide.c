@@ -115,7 +115,7 @@ static struct seg_key key_of(struct seg_packet *parsed)
 
 	check_eq(seg_packet_parse(a->frame, a->frame + a->length, 0, 0, rig.constants.zone, parsed),
 		 SEG_PARSED);
-	seg_key_make(&key, parsed, (const void *)(a->frame + 26), (const void *)(a->frame + 30));
+	seg_key_make(&key, parsed, 4, (const void *)(a->frame + 26), (const void *)(a->frame + 30));
 	return key;
 }
 
