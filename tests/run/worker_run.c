@@ -28,11 +28,11 @@
 #include "policy.h"
 #include "veth_lab.h"
 
-#define FRAMES	2048
-#define RING	1024
-#define MARK	0x5e61
+#define FRAMES  2048
+#define RING    1024
+#define MARK    0x5e61
 #define BUCKETS 64
-#define RULES	16
+#define RULES   16
 #define PACKETS 60000
 
 static const char TEXT[] = "version: 1\n"
@@ -75,7 +75,8 @@ static void set_mark(int fd)
 /* Two sockets on one UMEM: `rx` registers it, `tx` shares it with rings of its own. */
 static int xsk(const char *device, int shared)
 {
-	const int rings[] = {XDP_RX_RING, XDP_TX_RING, XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING};
+	const int rings[] = {XDP_RX_RING, XDP_TX_RING, XDP_UMEM_FILL_RING,
+			     XDP_UMEM_COMPLETION_RING};
 	const size_t size = (size_t)FRAMES * 4096;
 	const int entries = RING;
 	struct xdp_umem_reg umem = {.len = size, .chunk_size = 4096};
@@ -102,13 +103,17 @@ static int send_all_up(int xsks)
 {
 	const struct bpf_insn program[] = {
 		{.code = BPF_LDX | BPF_W | BPF_MEM, .dst_reg = 2, .src_reg = 1, .off = 16},
-		{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = xsks},
+		{.code = BPF_LD | BPF_DW | BPF_IMM,
+		 .dst_reg = 1,
+		 .src_reg = BPF_PSEUDO_MAP_FD,
+		 .imm = xsks},
 		{0},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = XDP_DROP},
 		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect_map},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "all_up", "GPL", program, SEG_ARRAY_SIZE(program), NULL);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "all_up", "GPL", program, SEG_ARRAY_SIZE(program),
+			       NULL);
 
 	check(fd >= 0);
 	return fd;
@@ -156,7 +161,9 @@ static void begin(void)
 	keeper = doorbell[0];
 	fds[SEG_FD_HANDOVER] = memory("handover", sizeof(h));
 	check_eq(write(fds[SEG_FD_HANDOVER], &h, sizeof(h)), sizeof(h));
-	check_eq(fcntl(fds[SEG_FD_HANDOVER], F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
+	check_eq(fcntl(fds[SEG_FD_HANDOVER], F_ADD_SEALS,
+		       F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
+		 0);
 	fds[SEG_FD_DOORBELL] = doorbell[1];
 	fds[SEG_FD_UMEM] = memory("umem", (size_t)FRAMES * 4096);
 	fds[SEG_FD_LEDGER] = memory("ledger", SEG_LEDGER_SIZE);
@@ -227,15 +234,52 @@ static uint16_t ip_sum(const uint8_t *ip)
 	for (int i = 0; i < 20; i += 2)
 		sum += (uint32_t)(ip[i] << 8 | ip[i + 1]);
 	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~(sum + (sum >> 16));
+	return (uint16_t) ~(sum + (sum >> 16));
 }
 
 /* UDP to `port` with a number in it, without a checksum (RFC 768 allows that in IPv4). */
 static void send_one(uint32_t number, uint16_t port)
 {
-	uint8_t frame[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 46, 0, 0, 0, 0,
-			     64, IPPROTO_UDP, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 0x10, 0,
-			     (uint8_t)(port >> 8), (uint8_t)port, 0, 26};
+	uint8_t frame[60] = {2,
+			     0,
+			     0,
+			     0,
+			     0,
+			     1,
+			     2,
+			     0,
+			     0,
+			     0,
+			     0,
+			     2,
+			     8,
+			     0,
+			     0x45,
+			     0,
+			     0,
+			     46,
+			     0,
+			     0,
+			     0,
+			     0,
+			     64,
+			     IPPROTO_UDP,
+			     0,
+			     0,
+			     192,
+			     0,
+			     2,
+			     1,
+			     192,
+			     0,
+			     2,
+			     2,
+			     0x10,
+			     0,
+			     (uint8_t)(port >> 8),
+			     (uint8_t)port,
+			     0,
+			     26};
 	uint16_t sum = htons(ip_sum(frame + 14));
 
 	memcpy(frame + 24, &sum, sizeof(sum));
@@ -271,7 +315,9 @@ TEST(worker, is_ready_and_takes_a_new_policy)
 		char space[CMSG_SPACE(sizeof(int))];
 	} control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
 	struct iovec io = {&message, sizeof(message)};
-	struct msghdr header = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr header = {.msg_iov = &io,
+				.msg_iovlen = 1,
+				.msg_control = &control,
 				.msg_controllen = sizeof(control)};
 	pid_t pid;
 
@@ -293,7 +339,8 @@ TEST(worker, is_ready_and_takes_a_new_policy)
 	check(WIFSIGNALED(end(pid)));
 }
 
-/* The spawner's work: the worker dies, wherever it is; sometimes its successor does before it is ready. */
+/* The spawner's work: the worker dies, wherever it is; sometimes its successor does before it is
+ * ready. */
 static pid_t replace(pid_t pid, bool wait)
 {
 	struct seg_doorbell message;

@@ -5,9 +5,9 @@
  * exact; session counters lack one packet a death at most; no gate opens early and
  * each opens in the end; all frames are there.
  */
+#include <linux/bpf.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <linux/bpf.h>
 #include <sys/syscall.h>
 
 #include "worker_rig.h"
@@ -18,7 +18,7 @@
 
 static struct seg_lane lane;
 static jmp_buf death;
-static int lives;      /* places until the end; 0: for ever */
+static int lives; /* places until the end; 0: for ever */
 static int deaths;
 static bool live_way;
 
@@ -201,7 +201,8 @@ static void check_sessions(void)
 
 		counted += seg_count_packets(s->count[0]) + seg_count_packets(s->count[1]);
 		check_eq(seg_verdict_now(s, 1), i == 3 ? SEG_VERDICT_DENY : SEG_VERDICT_ALLOW);
-		check_eq(seg_state_class(s->state), i == 3 ? SEG_CLASS_DENIED : SEG_CLASS_HALF_OPEN);
+		check_eq(seg_state_class(s->state),
+			 i == 3 ? SEG_CLASS_DENIED : SEG_CLASS_HALF_OPEN);
 	}
 	check(counted <= PACKETS && counted + (uint64_t)deaths >= PACKETS);
 	check(rig.quota.class[SEG_CLASS_HALF_OPEN].used >= 3);
