@@ -428,6 +428,7 @@ int seg_worker_turn(struct seg_worker *w, int timeout, enum seg_worker_exit *how
 	};
 	bool more = seg_ring_used(&w->lane.rx) && seg_ring_room(&w->lane.tx);
 
+	*how = SEG_WORKER_EXIT_RINGS;
 	if (poll(wait, SEG_ARRAY_SIZE(wait), more ? 0 : patience(w, timeout)) < 0 && errno != EINTR)
 		return seg_error_set(err, errno, "the sockets cannot be waited for");
 	count_one(&w->lane.queue->wakeups);

@@ -332,6 +332,22 @@ TEST(decide, pickup_takes_an_allowed_flow_up_loosely)
 	check_outcome(no, SEG_REASON_TCP_MIDFLOW, SEG_OUTCOME_KILL | SEG_OUTCOME_QUEUED);
 }
 
+/* The second packet of such a flow is no other flow. */
+TEST(decide, pickup_is_loose_for_the_whole_batch)
+{
+	struct seg_outcome *first, *second;
+
+	begin();
+	judge.pickup_until = 1001;
+	packet(IPPROTO_TCP, 1, 2, 1000, 80, ACK);
+	first = queued(NULL);
+	packet(IPPROTO_TCP, 1, 2, 1000, 80, ACK);
+	second = queued(NULL);
+	decide();
+	check(first->flags & SEG_OUTCOME_LOOSE);
+	check(second->flags & SEG_OUTCOME_LOOSE);
+}
+
 TEST(decide, a_reply_that_nobody_asked_for)
 {
 	struct seg_outcome *request, *reply;
@@ -365,6 +381,41 @@ TEST(decide, one_sided_an_answer_speaks_for_its_flow)
 	check_eq(tcp->rule, SEG_RULE_DEFAULT);
 	check_eq(icmp->reason, SEG_REASON_RULE_ALLOW);
 	check_eq(data->reason, SEG_REASON_TCP_MIDFLOW);
+}
+
+/* --- VLANs, where the worker parses ---------------------------------------------------------- */
+
+static void tag(uint8_t *frame, uint16_t vid)
+{
+	memmove(frame + 16, frame + 12, arrivals[count].length - 12);
+	put16(frame + 12, 0x8100);
+	put16(frame + 14, vid);
+	arrivals[count].length += 4;
+}
+
+TEST(decide, a_vlan_that_the_policy_names_has_a_zone_and_others_none)
+{
+	static union {
+		struct seg_zone_list list;
+		uint8_t space[sizeof(struct seg_zone_list) + 16];
+	} zones;
+	struct seg_outcome *known, *unknown;
+
+	begin();
+	rig.constants.features |= SEG_FEATURE_VLAN;
+	zones.list.count = 1;
+	zones.list.entry[0].key =
+		(struct seg_zone_key){.zone = 1, .vlan = {SEG_VLAN_PRESENT | 7, 0}};
+	zones.list.entry[0].zone = 9;
+	judge.zones = &zones.list;
+	tag(packet(IPPROTO_UDP, 1, 2, 1000, 53, 0), 7);
+	known = arrives();
+	tag(packet(IPPROTO_UDP, 1, 2, 1000, 53, 0), 8);
+	unknown = arrives();
+	decide();
+	check_eq(unknown->reason, SEG_REASON_VLAN_UNKNOWN);
+	check(known->reason != SEG_REASON_VLAN_UNKNOWN);
+	check(known->flags & SEG_OUTCOME_COUNT);
 }
 
 /* --- broken ones ----------------------------------------------------------------------------- */
