@@ -25,7 +25,8 @@
 
 enum seg_checksum {
 	SEG_CHECKSUM_GOOD,    /* or there is none: by the protocol, or UDP's 0 */
-	SEG_CHECKSUM_PARTIAL, /* seg_checksum_complete() mends it; bad where no sender leaves it so */
+	SEG_CHECKSUM_PARTIAL, /* seg_checksum_complete() mends it; bad where no sender leaves it so
+			       */
 	SEG_CHECKSUM_BAD,
 	SEG_CHECKSUM_UNREAD, /* part of the packet cannot be read here: leave it to who can */
 };
@@ -35,10 +36,10 @@ enum seg_checksum {
 /* How far a sum may go: over any packet, in BPF over a jumbo frame, as each round is verified. */
 #ifdef __bpf__
 #define SEG_SUM_BLOCKS_MAX 18
-#define SEG_SUM_END	   SEG_OFFSET_MASK
+#define SEG_SUM_END        SEG_OFFSET_MASK
 #else
 #define SEG_SUM_BLOCKS_MAX 128
-#define SEG_SUM_END	   0x1ffff
+#define SEG_SUM_END        0x1ffff
 #endif
 #define SEG_SUM_UNREAD (~0ull)
 
@@ -113,8 +114,8 @@ SEG_COLD __u64 seg_sum(const void *data, const void *data_end, __u32 at, __u32 s
 /* --- which protocol is summed how ------------------------------------------ */
 
 struct seg_sum_rule {
-	__u16 field;	/* offset of the checksum in its header */
-	__u8 pseudo;	/* with the pseudo-header (RFC 9293 3.1, RFC 8200 8.1) */
+	__u16 field;     /* offset of the checksum in its header */
+	__u8 pseudo;     /* with the pseudo-header (RFC 9293 3.1, RFC 8200 8.1) */
 	__u8 deferrable; /* a sender may leave it to a device */
 };
 
@@ -146,7 +147,8 @@ struct seg_sum_span {
 	__u32 covered;
 };
 
-/* UDP says its length, which may be less than the datagram's; UDP-Lite, its coverage (RFC 3828 3.1). */
+/* UDP says its length, which may be less than the datagram's; UDP-Lite, its coverage (RFC
+ * 3828 3.1). */
 SEG_INLINE struct seg_sum_span seg_sum_span(const struct seg_udp *udp,
 					    const struct seg_packet *packet)
 {
@@ -243,7 +245,7 @@ static inline int seg_sctp_complete(const void *data, const void *data_end,
 
 #else
 
-#define seg_sctp_verify(data, data_end, packet)	  SEG_CHECKSUM_UNREAD
+#define seg_sctp_verify(data, data_end, packet)   SEG_CHECKSUM_UNREAD
 #define seg_sctp_complete(data, data_end, packet) (-1)
 
 #endif
@@ -282,8 +284,8 @@ SEG_COLD enum seg_checksum seg_checksum_l4_verify(const void *data, const void *
 		return SEG_CHECKSUM_UNREAD;
 	if (seg_fold(sum + pseudo) == 0xffff)
 		return SEG_CHECKSUM_GOOD;
-	return rule.deferrable && SEG_LOAD16(field) == seg_fold(pseudo) ? SEG_CHECKSUM_PARTIAL :
-									  SEG_CHECKSUM_BAD;
+	return rule.deferrable && SEG_LOAD16(field) == seg_fold(pseudo) ? SEG_CHECKSUM_PARTIAL
+									: SEG_CHECKSUM_BAD;
 }
 
 /*
