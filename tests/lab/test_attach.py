@@ -12,7 +12,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_NOT_ATTACHED, EXIT_PRIVILEGE = 1, 2, 3, 4
 # An XDP program that passes everything, as `bpftool` and `ip` load it.
 PASS = """\
 __attribute__((section("xdp"), used)) int pass(void *ctx) { return 2; }
-char license[] __attribute__((section("license"), used)) = "GPL";
+char licence[] __attribute__((section("license"), used)) = "GPL";
 """
 
 
@@ -91,6 +91,7 @@ def test_refuses_missing_interface():
 def test_refuses_interface_that_is_down():
     with Lab() as lab:
         lab.server.ip("link", "set", IFACE, "down")
+        until("the other end to notice", lambda: not lab.has_carrier(lab.client, "c0"))
         lab.retake()
         refused(lab, IFACE, says=["down", "up"])
 
