@@ -83,6 +83,7 @@ class Lab(contextlib.ExitStack):
         self.server = Namespace(f"{self.name}-s")
         self.queues, self.mtu = queues, mtu
         self.merged = False  # the stack may merge TCP segments: deliveries cannot be counted
+        self.observing = False  # what the policy denies is delivered too
         self.before = None
 
     # --- life --------------------------------------------------------------
@@ -259,7 +260,8 @@ class Lab(contextlib.ExitStack):
         ]
         if not self.merged:
             backlog = self.link(self.server, IFACE)["rx"]["dropped"]
-            sums.append(("allowed", verdicts["allow"], "delivered + dropped by the backlog",
+            passed = verdicts["allow"] + (verdicts["deny"] if self.observing else 0)
+            sums.append(("passed", passed, "delivered + dropped by the backlog",
                          self.delivered() + backlog))
         wrong = [f"{a} {x} != {b} {y}" for a, x, b, y in sums if x != y]
         return "; ".join(wrong) or None

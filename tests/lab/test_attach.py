@@ -64,10 +64,14 @@ def test_detach_one_of_two():
 
 def test_observe_passes_everything():
     with Lab() as lab:
+        lab.observing = True
         receiver = lab.receiver(4, SHUT_UDP)
         lab.attach(POLICY, "--observe")
-        lab.sender(4, SHUT_UDP).send(b"let me in")
-        check_equal(receiver.recv(16), b"let me in", "what the policy would deny")
+        sender = lab.sender(4, SHUT_UDP)
+        for _ in range(10):  # the first by the worker, then by its session
+            sender.send(b"let me in")
+            check_equal(receiver.recv(16), b"let me in", "what the policy would deny")
+        check_equal(lab.stats()["rules"]["default"]["packets"], 10, "would have been denied")
 
 
 def test_not_attached():
