@@ -368,6 +368,13 @@ static void decide(struct seg_worker *w, uint32_t count, uint64_t now)
 	}
 }
 
+/* Only observing: the verdict is written and counted, and every packet goes on. */
+static void pass_all(struct seg_outcome *outcomes, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		outcomes[i].flags |= SEG_OUTCOME_PASS;
+}
+
 /* Returns the packets that were settled; 0: none was there, or the veth is full. */
 static uint32_t batch(struct seg_worker *w, uint64_t now)
 {
@@ -384,6 +391,8 @@ static uint32_t batch(struct seg_worker *w, uint64_t now)
 	seg_journal_begin(lane);
 	w->judge.pickup_until = __atomic_load_n(&w->config->pickup_until, __ATOMIC_RELAXED);
 	decide(w, count, now);
+	if (!__atomic_load_n(&w->config->armed, __ATOMIC_RELAXED))
+		pass_all(lane->ledger->journal.outcome, count);
 	seg_journal_arm(lane, count);
 	seg_journal_settle(lane, now);
 	feed(w);

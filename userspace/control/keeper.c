@@ -307,7 +307,7 @@ static int begin_as_root(struct seg_keeper *keeper, const struct seg_keeper_opti
 	struct seg_spawner_options user = {.worker_fd = worker_fd};
 	int socket, r = worker_fd < 0 ? worker_fd : 0;
 
-	if (r || (r = seg_privilege_check(err)) || (r = seg_leftover_clean(&keeper->runtime, err)))
+	if (r || (r = seg_leftover_clean(&keeper->runtime, err)))
 		return r;
 	if ((r = seg_privilege_mount_bpffs(err)) || (r = seg_privilege_raise_limits(err)))
 		return r;
@@ -375,9 +375,9 @@ int seg_keeper_run(const struct seg_keeper_options *options, struct seg_error *e
 	static struct seg_keeper keeper = {
 		.loop.epoll_fd = -1, .signals.fd = -1, .clock.fd = -1, .zones_fd = -1};
 	pid_t spawner = -1;
-	int r = seg_runtime_open(&keeper.runtime, options->runtime_dir, err);
+	int r = seg_privilege_check(err);
 
-	if (r)
+	if (r || (r = seg_runtime_open(&keeper.runtime, options->runtime_dir, err)))
 		return r;
 	keeper.started = seg_clock_now();
 	keeper.stay = options->foreground;
