@@ -345,12 +345,12 @@ static __always_inline bool make_key(struct walk *w, const struct seg_packet *pa
 	if (packet->family == 4) {
 		ip4 = seg_at(data, data_end, seg_l3(packet), sizeof(*ip4));
 		if (ip4)
-			w->direction = seg_key_make(&w->key, packet, &ip4->src, &ip4->dst);
+			w->direction = seg_key_make(&w->key, packet, 4, &ip4->src, &ip4->dst);
 		return ip4;
 	}
 	ip6 = seg_at(data, data_end, seg_l3(packet), sizeof(*ip6));
 	if (ip6)
-		w->direction = seg_key_make(&w->key, packet, ip6->src.word, ip6->dst.word);
+		w->direction = seg_key_make(&w->key, packet, 6, ip6->src.word, ip6->dst.word);
 	return ip6;
 }
 

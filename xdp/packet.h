@@ -32,7 +32,6 @@
 
 #define SEG_TAGS_MAX	   2
 #define SEG_EXTENSIONS_MAX 8 /* headers a packet, RFC 8504 5.3 leaves the number to us */
-#define SEG_OPTIONS_MAX	   8 /* options a header, padding included */
 
 /* --- where things lie ----------------------------------------------------- */
 
@@ -218,13 +217,9 @@ enum {
 #define SEG_ICMP_REFUSED (1ull << 4 | 1ull << 5 | 1ull << 6 | 0x3full << 13 | 0x3ffull << 30)
 
 /* See seg_key: an echo by its identifier, all else by type and code. */
-SEG_INLINE const struct seg_icmp *seg_icmp_head(const void *data, const void *data_end,
-						struct seg_packet *out, int echo, int reply)
+SEG_INLINE void seg_fill_icmp(const struct seg_icmp *icmp, __u8 echo, __u8 reply,
+			      struct seg_packet *out)
 {
-	const struct seg_icmp *icmp = seg_at_ip(data, data_end, out, seg_l4(out), sizeof(*icmp));
-
-	if (!icmp)
-		return 0;
 	out->icmp_type = icmp->type;
 	out->icmp_code = icmp->code;
 	out->sport = SEG_BE16(icmp->type << 8 | icmp->code);
@@ -233,16 +228,11 @@ SEG_INLINE const struct seg_icmp *seg_icmp_head(const void *data, const void *da
 	if (icmp->type == reply)
 		out->flags |= SEG_PACKET_ICMP_REPLY;
 	out->dport = out->sport;
-	return icmp;
 }
 
-SEG_INLINE int seg_parse_icmp4(const void *data, const void *data_end, struct seg_packet *out)
+SEG_INLINE int seg_judge_icmp4(const struct seg_icmp *icmp, struct seg_packet *out)
 {
-	const struct seg_icmp *icmp =
-		seg_icmp_head(data, data_end, out, SEG_ICMP_ECHO, SEG_ICMP_ECHO_REPLY);
-
-	if (!icmp)
-		return SEG_REASON_TRUNCATED;
+	seg_fill_icmp(icmp, SEG_ICMP_ECHO, SEG_ICMP_ECHO_REPLY, out);
 	if (icmp->type > 63)
 		return SEG_PARSED;
 	if (SEG_ICMP_REFUSED >> icmp->type & 1)
@@ -250,6 +240,13 @@ SEG_INLINE int seg_parse_icmp4(const void *data, const void *data_end, struct se
 	if (SEG_ICMP_ERRORS >> icmp->type & 1)
 		out->flags |= SEG_PACKET_ICMP_ERROR;
 	return SEG_PARSED;
+}
+
+SEG_INLINE int seg_parse_icmp4(const void *data, const void *data_end, struct seg_packet *out)
+{
+	const struct seg_icmp *icmp = seg_at_ip(data, data_end, out, seg_l4(out), sizeof(*icmp));
+
+	return icmp ? seg_judge_icmp4(icmp, out) : SEG_REASON_TRUNCATED;
 }
 
 SEG_INLINE int seg_is_unspecified(const struct seg_ip6_address *addr)
@@ -270,9 +267,10 @@ SEG_INLINE int seg_is_solicited_node(const struct seg_ip6_address *addr)
  */
 SEG_INLINE int seg_judge_neighbour(const struct seg_ip6 *ip6, const struct seg_packet *packet)
 {
-	static const __u8 least[] = {8, 16, 24, 24};
 	__u8 type = packet->icmp_type;
-	__u32 size = least[(type - SEG_ICMP6_ROUTER_SOLICITATION) & 3];
+	__u32 size = type == SEG_ICMP6_ROUTER_SOLICITATION  ? 8 :
+		     type == SEG_ICMP6_ROUTER_ADVERTISEMENT ? 16 :
+							      24;
 	int unspecified = seg_is_unspecified(&ip6->src);
 
 	if (packet->ttl != 255 || packet->icmp_code || packet->l4 != packet->l3 + sizeof(*ip6))
@@ -302,13 +300,13 @@ SEG_INLINE int seg_judge_listener(const struct seg_ip6 *ip6, const struct seg_pa
 
 SEG_INLINE int seg_parse_icmp6(const void *data, const void *data_end, struct seg_packet *out)
 {
-	const struct seg_icmp *icmp =
-		seg_icmp_head(data, data_end, out, SEG_ICMP6_ECHO, SEG_ICMP6_ECHO_REPLY);
+	const struct seg_icmp *icmp = seg_at_ip(data, data_end, out, seg_l4(out), sizeof(*icmp));
 	const struct seg_ip6 *ip6 = seg_at(data, data_end, seg_l3(out), sizeof(*ip6));
 	__u8 type;
 
 	if (!icmp || !ip6)
 		return SEG_REASON_TRUNCATED;
+	seg_fill_icmp(icmp, SEG_ICMP6_ECHO, SEG_ICMP6_ECHO_REPLY, out);
 	type = icmp->type;
 	if (type >= SEG_ICMP6_ROUTER_SOLICITATION && type <= SEG_ICMP6_NEIGHBOUR_ADVERTISEMENT)
 		return seg_judge_neighbour(ip6, out);
@@ -500,11 +498,14 @@ SEG_INLINE int seg_parse_ip4(const void *data, const void *data_end, __u32 lengt
 
 /* --- IPv6 ----------------------------------------------------------------- */
 
-#define SEG_OPTION_PAD1		0
 #define SEG_OPTION_PADN		1
-#define SEG_OPTION_ROUTER_ALERT 5
-#define SEG_OPTION_UNKNOWN	0xc0 /* what to do with an unknown one; 0: skip it (RFC 8200 4.2) */
-#define SEG_PADN_MAX		5    /* no header needs more than 7 bytes of padding (RFC 4942 2.1.9.5) */
+#define SEG_OPTION_ROUTER_ALERT 0x0502 /* RFC 2711: the option, its length; then a value, 0: MLD */
+
+/* Two bytes of padding: Pad1 twice, or an empty PadN. */
+SEG_INLINE int seg_is_padding(__be16 option)
+{
+	return !option || option == SEG_BE16(SEG_OPTION_PADN << 8);
+}
 
 SEG_INLINE int seg_is_extension(__u8 proto)
 {
@@ -513,55 +514,28 @@ SEG_INLINE int seg_is_extension(__u8 proto)
 	       proto == SEG_IPPROTO_DSTOPTS;
 }
 
-/* One option: may it be there? Hop-by-hop: only router alert, as every node on the way must act. */
-SEG_INLINE int seg_option_valid(const struct seg_option *option, int hop_by_hop,
-				struct seg_packet *out)
+/*
+ * Hop-by-hop options, which every node on the way must act on. Padding passes,
+ * and MLD's router alert (RFC 2711); an unknown one is refused even where its
+ * action bits would have a host skip it (RFC 8200 4.2). These fill one unit of
+ * 8 bytes, and padding beyond that is a covert channel (RFC 4942 2.1.9.5).
+ * Destination options are for the receiver alone, who judges them.
+ */
+SEG_INLINE int seg_check_hop_by_hop(const struct seg_extension *header, struct seg_packet *out)
 {
-	if (option->type == SEG_OPTION_PADN)
-		return option->length <= SEG_PADN_MAX;
-	if (!hop_by_hop)
-		return !(option->type & SEG_OPTION_UNKNOWN);
-	if (option->type != SEG_OPTION_ROUTER_ALERT || option->length != 2)
-		return 0;
-	out->flags |= SEG_PACKET_ROUTER_ALERT;
-	return 1;
-}
+	const __u8 *p = (const __u8 *)header;
+	__u16 first = SEG_LOAD16(p + 2), second = SEG_LOAD16(p + 4), third = SEG_LOAD16(p + 6);
 
-struct seg_options {
-	__u32 at, end; /* of the options, without the header's first two bytes */
-	__u32 hop_by_hop;
-};
-
-/* Do the options fill their header exactly, and may each be there? (RFC 8200 4.2) */
-SEG_COLD int seg_options_valid(const void *data, const void *data_end,
-			       const struct seg_options *options, struct seg_packet *out)
-{
-	__u32 at = options->at, end = options->end;
-
-	for (int i = 0; i < SEG_OPTIONS_MAX && at < end; i++) {
-		const __u8 *type = seg_at(data, data_end, at & SEG_OFFSET_MASK, 1);
-		const struct seg_option *option;
-
-		if (!type)
-			return 0;
-		if (*type == SEG_OPTION_PAD1) {
-			at++;
-			continue;
-		}
-		option = seg_at(data, data_end, at & SEG_OFFSET_MASK, sizeof(*option));
-		if (!option || !seg_option_valid(option, (int)options->hop_by_hop, out))
-			return 0;
-		at += (__u32)sizeof(*option) + option->length;
+	if (header->length)
+		return SEG_REASON_EXTENSION_HEADERS;
+	if (first == SEG_BE16(SEG_OPTION_PADN << 8 | 4) && !second && !third)
+		return SEG_PARSED;
+	if ((first == SEG_BE16(SEG_OPTION_ROUTER_ALERT) && !second && seg_is_padding(third)) ||
+	    (seg_is_padding(first) && second == SEG_BE16(SEG_OPTION_ROUTER_ALERT) && !third)) {
+		out->flags |= SEG_PACKET_ROUTER_ALERT;
+		return SEG_PARSED;
 	}
-	return at == end;
-}
-
-/* What an extension header's own fields forbid; `size` is its length in bytes. */
-SEG_INLINE int seg_extension_valid(const struct seg_extension *header, __u8 proto, __u32 size)
-{
-	if (proto == SEG_IPPROTO_ROUTING) /* RFC 5095; source routes lead past this filter */
-		return header->routing.type != 0 && header->routing.segments_left == 0;
-	return proto != SEG_IPPROTO_AH || (size >= 12 && size % 8 == 0); /* RFC 4302 2.2, 3.3.3.2.1 */
+	return SEG_REASON_EXTENSION_HEADERS;
 }
 
 SEG_INLINE __u32 seg_extension_size(const struct seg_extension *header, __u8 proto)
@@ -582,6 +556,22 @@ SEG_INLINE void seg_mark_ip6_fragment(__be16 fragment, struct seg_packet *out)
 		out->flags |= SEG_PACKET_LATER;
 }
 
+/* An extension header's own fields; `size` is its length in bytes, `index` its place in the chain. */
+SEG_INLINE int seg_check_extension(const struct seg_extension *header, __u8 proto, __u32 size,
+				   int index, struct seg_packet *out)
+{
+	if (proto == SEG_IPPROTO_HOP_BY_HOP)
+		return index ? SEG_REASON_EXTENSION_HEADERS : seg_check_hop_by_hop(header, out);
+	/* RFC 5095; and a source route leads past this filter */
+	if (proto == SEG_IPPROTO_ROUTING && (!header->routing.type || header->routing.segments_left))
+		return SEG_REASON_EXTENSION_HEADERS;
+	if (proto == SEG_IPPROTO_AH && (size < 12 || size % 8)) /* RFC 4302 2.2, 3.3.3.2.1 */
+		return SEG_REASON_EXTENSION_HEADERS;
+	if (proto == SEG_IPPROTO_FRAGMENT)
+		seg_mark_ip6_fragment(header->fragment, out);
+	return SEG_PARSED;
+}
+
 /*
  * From out->proto and out->l4 along the chain to the last header (RFC 8200 4),
  * or to a later fragment, behind which no header can be told. Fragments are
@@ -589,39 +579,27 @@ SEG_INLINE void seg_mark_ip6_fragment(__be16 fragment, struct seg_packet *out)
  */
 SEG_COLD int seg_parse_extensions(const void *data, const void *data_end, struct seg_packet *out)
 {
-	__u32 at = seg_l4(out), size;
-	__u8 proto = out->proto;
-
-	for (int i = 0; i < SEG_EXTENSIONS_MAX && seg_is_extension(proto); i++) {
+	for (int i = 0; i < SEG_EXTENSIONS_MAX && seg_is_extension(out->proto); i++) {
+		__u32 at = seg_l4(out), size;
 		const struct seg_extension *header =
-			seg_at_ip(data, data_end, out, at & SEG_OFFSET_MASK, sizeof(*header));
+			seg_at_ip(data, data_end, out, at, sizeof(*header));
+		int reason;
 
 		if (!header)
 			return SEG_REASON_TRUNCATED;
-		size = seg_extension_size(header, proto);
+		size = seg_extension_size(header, out->proto);
 		if (at + size > out->end)
 			return SEG_REASON_TRUNCATED;
-		if (!seg_extension_valid(header, proto, size))
-			return SEG_REASON_EXTENSION_HEADERS;
-		if (proto == SEG_IPPROTO_HOP_BY_HOP || proto == SEG_IPPROTO_DSTOPTS) {
-			struct seg_options options = {.at = at + 2,
-						      .end = at + size,
-						      .hop_by_hop = proto == SEG_IPPROTO_HOP_BY_HOP};
-
-			if ((options.hop_by_hop && i) ||
-			    !seg_options_valid(data, data_end, &options, out))
-				return SEG_REASON_EXTENSION_HEADERS;
-		}
-		if (proto == SEG_IPPROTO_FRAGMENT)
-			seg_mark_ip6_fragment(header->fragment, out);
-		proto = header->next;
-		at += size;
-		out->proto = proto;
-		out->l4 = (__u16)at;
+		reason = seg_check_extension(header, out->proto, size, i, out);
+		if (reason != SEG_PARSED)
+			return reason;
+		out->proto = header->next;
+		out->l4 = (__u16)(at + size);
+		SEG_OPAQUE(out);
 		if (out->flags & SEG_PACKET_LATER)
 			return SEG_PARSED;
 	}
-	return seg_is_extension(proto) ? SEG_REASON_EXTENSION_HEADERS : SEG_PARSED;
+	return seg_is_extension(out->proto) ? SEG_REASON_EXTENSION_HEADERS : SEG_PARSED;
 }
 
 /* The chain of a packet that asks to get in. */
@@ -905,18 +883,19 @@ SEG_INLINE int seg_quote_ip6(const void *data, const void *data_end, const struc
 /* The first 8 bytes of L4, which RFC 792 promises: ports, or an echo. No error quotes an error. */
 SEG_INLINE int seg_quote_l4(const void *data, const void *data_end, struct seg_packet *out)
 {
-	const struct seg_udp *udp = seg_at_ip(data, data_end, out, seg_l4(out), sizeof(*udp));
-	int ip4 = out->family == 4;
+	const void *l4 = seg_at_ip(data, data_end, out, seg_l4(out), sizeof(struct seg_udp));
+	const struct seg_icmp *icmp = l4;
+	const struct seg_udp *udp = l4;
 
-	if (!udp)
+	if (!l4)
 		return 0;
 	switch (out->proto) {
 	case IPPROTO_ICMP:
-		return ip4 && seg_parse_icmp4(data, data_end, out) == SEG_PARSED &&
+		return out->family == 4 && seg_judge_icmp4(icmp, out) == SEG_PARSED &&
 		       !(out->flags & SEG_PACKET_ICMP_ERROR);
 	case SEG_IPPROTO_ICMP6:
-		return !ip4 && seg_icmp_head(data, data_end, out, SEG_ICMP6_ECHO,
-					     SEG_ICMP6_ECHO_REPLY)->type >= SEG_ICMP6_ECHO;
+		seg_fill_icmp(icmp, SEG_ICMP6_ECHO, SEG_ICMP6_ECHO_REPLY, out);
+		return out->family == 6 && icmp->type >= SEG_ICMP6_ECHO;
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 	case SEG_IPPROTO_UDPLITE:

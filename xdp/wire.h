@@ -24,6 +24,14 @@
 #define SEG_INLINE static inline __attribute__((always_inline))
 #define SEG_COLD   static __attribute__((noinline, unused)) /* rare: kept out of the hot path */
 
+/* Pretend that `x` is new, so that clang neither computes it again nor forwards what was stored:
+ * the verifier knows only the pointer that was checked, and forgets what went through memory. */
+#ifdef __bpf__
+#define SEG_OPAQUE(x) __asm__ volatile("" : "+r"(x) : : "memory")
+#else
+#define SEG_OPAQUE(x) ((void)(x))
+#endif
+
 #define seg_likely(x)	__builtin_expect(!!(x), 1)
 #define seg_unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -182,7 +190,13 @@ SEG_INLINE void *seg_at(const void *data, const void *data_end, __u32 offset, __
 #ifdef __bpf__
 	const void *p = data + offset;
 
-	return p + size > data_end ? 0 : (void *)p;
+	if (!__builtin_constant_p(offset))
+		SEG_OPAQUE(p);
+	if (p + size > data_end)
+		return 0;
+	if (!p)
+		__builtin_unreachable();
+	return (void *)p;
 #else
 	if ((__SIZE_TYPE__)((const char *)data_end - (const char *)data) < (__SIZE_TYPE__)offset + size)
 		return 0;

@@ -12,7 +12,6 @@
 #ifndef SEG_HANDOVER_H
 #define SEG_HANDOVER_H
 
-#include <net/if.h>
 #include <stdint.h>
 
 #include "abi.h"
@@ -33,11 +32,12 @@ enum seg_worker_fd {
 	SEG_FD_TAGS,     /* BPF maps, to mmap: read and write... */
 	SEG_FD_SLOTS,
 	SEG_FD_QUEUES,
-	SEG_FD_RULES,
+	SEG_FD_RULES, /* of this image: one entry a rule, and one for the default */
 	SEG_FD_QUOTA,
 	SEG_FD_CONFIG, /* ...read only */
 	SEG_FD_LIVE,   /* program seg_live for BPF_PROG_RUN with live frames; absent before 5.18 */
-	SEG_FD_LIVE_FRAMES, /* map seg_live_frames, mmapable; absent with it */
+	SEG_FD_LIVE_FRAMES, /* map seg_live_frames, entry `queue` is this worker's; absent with it */
+	SEG_FD_ZONES, /* memfd: struct seg_zone_list; absent unless the policy names VLANs */
 	SEG_FD_MAX
 };
 
@@ -48,17 +48,18 @@ enum seg_handover_flag {
 	SEG_HANDOVER_NEED_WAKEUP = 1 << 1, /* both sockets were bound with XDP_USE_NEED_WAKEUP */
 	SEG_HANDOVER_LIVE = 1 << 2,        /* SEG_FD_LIVE and SEG_FD_LIVE_FRAMES are there */
 	SEG_HANDOVER_GENERIC = 1 << 3,     /* generic XDP: publish before handing on */
+	SEG_HANDOVER_ZONES = 1 << 4,       /* SEG_FD_ZONES is there */
 };
 
 struct seg_handover {
 	uint32_t version; /* SEG_HANDOVER_VERSION */
 	uint32_t size;    /* of this struct */
-	char name[IFNAMSIZ];
+	char name[16]; /* IFNAMSIZ: <net/if.h> does not go with <linux/icmp.h> */
 	uint32_t ifindex;
 	uint32_t queue;       /* RX queue of the interface */
 	uint32_t queue_index; /* in map seg_queues */
 	uint32_t queues;      /* entries of map seg_queues */
-	uint32_t rules;       /* entries of map seg_rules */
+	uint32_t rules;       /* entries of map seg_rules; the last is the default's */
 	uint32_t flags;       /* enum seg_handover_flag */
 	uint32_t frames;      /* in the UMEM */
 	uint32_t frame_size;
@@ -70,21 +71,47 @@ struct seg_handover {
 	uint32_t completion_ring;
 	uint32_t limit[SEG_CLASS_MAX]; /* sessions, by class */
 	uint32_t generation;           /* of SEG_FD_IMAGE */
-	uint64_t pickup_until; /* ns CLOCK_MONOTONIC: mid-flow TCP of an allowed tuple is taken up
-				  before */
 	struct seg_constants constants; /* what this interface's XDP program has */
+};
+
+/*
+ * The VLANs that the policy names and their zones, as in map seg_zones, for a
+ * worker whose driver carries no metadata. The keeper appends: the entry, then
+ * count by release.
+ */
+struct seg_zone_list {
+	uint32_t count;
+	uint32_t spare;
+	struct {
+		struct seg_zone_key key;
+		uint16_t zone;
+	} entry[];
+};
+
+/* How a worker ends, beside signals (SIGSYS: a system call that it is not allowed). */
+enum seg_worker_exit {
+	SEG_WORKER_EXIT_USAGE = 2,     /* run by hand: no handover */
+	SEG_WORKER_EXIT_HANDOVER = 10, /* the handover is of another version, or broken */
+	SEG_WORKER_EXIT_RINGS,         /* a socket, map or memfd cannot be mapped */
+	SEG_WORKER_EXIT_IMAGE,         /* the policy is refused */
+	SEG_WORKER_EXIT_LEDGER,        /* the ledger is of another version, or another UMEM's */
+	SEG_WORKER_EXIT_CONFINE,       /* privileges cannot be given up */
 };
 
 /* --- keeper <-> spawner, SOCK_SEQPACKET ----------------------------------- */
 
 enum seg_spawn_kind {
-	SEG_SPAWN_START,   /* keeper: descriptors by SCM_RIGHTS, in the order of enum seg_worker_fd;
-			      an   absent one is the handover's, twice */
-	SEG_SPAWN_STOP,    /* keeper: end that worker, close its descriptors */
-	SEG_SPAWN_IMAGE,   /* keeper: one descriptor, the policy that the next worker starts with */
-	SEG_SPAWN_STARTED, /* spawner: pid */
-	SEG_SPAWN_ENDED,   /* spawner: pid, wait status; another one is started at once, unless
-			      stopped */
+	/* from the keeper */
+	SEG_SPAWN_START, /* a worker; descriptors by SCM_RIGHTS, in the order of enum seg_worker_fd;
+			    an absent one is the handover's, twice */
+	SEG_SPAWN_STOP,  /* end that worker, close its descriptors */
+	SEG_SPAWN_RESTART, /* end that worker, it hangs; another one is started at once */
+	SEG_SPAWN_IMAGE,   /* what the next worker starts with; descriptors: SEG_FD_HANDOVER, _IMAGE,
+			      _RULES and _ZONES, absent ones as in START */
+	SEG_SPAWN_EXIT,    /* end all workers, then yourself */
+	/* from the spawner */
+	SEG_SPAWN_STARTED, /* pid */
+	SEG_SPAWN_ENDED,   /* pid, wait status; another one is started at once, unless stopped */
 };
 
 struct seg_spawn {
@@ -98,7 +125,8 @@ struct seg_spawn {
 
 enum seg_doorbell_kind {
 	SEG_DOORBELL_READY,  /* worker: rings are filled; `generation` of the policy it has */
-	SEG_DOORBELL_POLICY, /* keeper: one descriptor, a new image; `generation` */
+	SEG_DOORBELL_POLICY, /* keeper: a new policy of `generation`; two descriptors: its image and
+				its rule counters (as SEG_FD_IMAGE and SEG_FD_RULES) */
 	SEG_DOORBELL_ACK, /* worker: nothing decided by an older generation is on its way any more
 			   */
 };

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * journal.h - the crash protocol: a worker killed between any two instructions
+ * loses no packet, hands none on twice, and passes none that was not allowed.
+ *
+ * A batch stays in the rx ring until it is settled. What was decided is written
+ * into the ledger and armed by one store; from then on every step can be found
+ * out from shared memory and done again or left alone:
+ *
+ *   hand on   committed() of the way: the tx ring's producer, or seg_live.next
+ *   publish   journal.published, see publish.h
+ *   frames    owners are set: may be done twice
+ *   account   absolute values, made beside the ones in force (two buffers): may be done twice
+ *   release   the rx ring's consumer, an absolute value
+ *   retire    ledger.done, one store: the journal is empty, the other buffer in force
+ *
+ * Before arming nothing has happened, and the packets are still in the ring:
+ * a successor decides them anew. Queue counters are exact; a session's, or a
+ * rule's, may lack the one packet at which its worker died.
+ *
+ * Single writer of the ledger: the queue's worker. In generic mode publishing
+ * comes before handing on.
+ */
+#ifndef SEG_JOURNAL_H
+#define SEG_JOURNAL_H
+
+#include "decide.h"
+#include "frames.h"
+#include "handover.h"
+#include "inject.h"
+#include "publish.h"
+
+#define SEG_LEDGER_VERSION 1
+
+/* The worker's part of seg_queue, as it should be. */
+struct seg_account {
+	__u64 consumed;
+	__u64 batches;
+	struct seg_count exit[SEG_REASON_MAX];
+};
+
+struct seg_journal {
+	__u64 batch;        /* ledger.done + 1: a batch is in hand */
+	uint32_t count;     /* of outcome */
+	uint32_t rx_until;  /* the rx ring's consumer afterwards */
+	uint32_t published; /* outcomes whose session has its account */
+	uint32_t spare;
+	struct seg_intent intent;
+	struct seg_outcome outcome[SEG_BATCH_MAX];
+};
+
+/* The LEDGER memfd; zero at first. */
+struct seg_ledger {
+	uint32_t version; /* 0: nobody was here before */
+	uint32_t frames;
+	__u64 done; /* batches; account[done & 1] is in force */
+	struct seg_account account[2];
+	struct seg_gaps gaps;
+	struct seg_journal journal;
+	struct seg_book book;
+};
+
+_Static_assert(sizeof(struct seg_ledger) <= SEG_LEDGER_SIZE, "the ledger fits its memfd");
+
+/* A queue as its worker holds it. */
+struct seg_lane {
+	struct seg_ledger *ledger;
+	struct seg_queue *queue;
+	struct seg_ring rx, fill, tx, completion;
+	struct seg_frames frames;
+	struct seg_inject inject;
+	struct seg_publisher publisher;
+};
+
+/* Take a ledger over: check it, or begin it. -EPROTO: another version's, or another UMEM's. */
+int seg_ledger_open(struct seg_ledger *ledger, uint32_t frames);
+
+/* A turn begins: the worker holds sessions from here to seg_journal_settle() or _idle(). */
+void seg_journal_begin(struct seg_lane *lane);
+
+/* The turn ends with nothing in the ring; `sent`: seg_queue.sent, read before looking. */
+void seg_journal_idle(struct seg_lane *lane, uint64_t sent);
+
+/*
+ * The journal's first `count` outcomes are decided; arm it. Settles nothing.
+ * The rx ring holds the packets in the order of the outcomes, and the tx ring has
+ * room for all of them.
+ */
+void seg_journal_arm(struct seg_lane *lane, uint32_t count);
+
+/* Carry out what is armed, whoever armed it; nothing if nothing is. now: ns, CLOCK_MONOTONIC. */
+void seg_journal_settle(struct seg_lane *lane, uint64_t now);
+
+/*
+ * A worker's first act: settle what a predecessor left, then find all frames.
+ * -ENODEV: it handed on by live frames, and the handover has none.
+ */
+int seg_lane_recover(struct seg_lane *lane, uint64_t now);
+
+#endif

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* Batches of one turn: then the doorbell is looked at. */
+#define TURN_BATCHES 64
+
+/* Wait, ms, where something must be looked at again although nobody rings. */
+#define WAIT_FOR_GAPS 20
+#define WAIT_FOR_VETH 1
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* A counter that only this worker writes. */
+static void count_one(__u64 *word)
+{
+	__atomic_store_n(word, *word + 1, __ATOMIC_RELAXED);
+}
+
+/* --- open ------------------------------------------------------------------------ */
+
+static int fd_of(const struct seg_worker *w, enum seg_worker_fd fd)
+{
+	return w->fd_first + (int)fd;
+}
+
+struct mapping {
+	const char *name;
+	enum seg_worker_fd fd;
+	int protection;
+	uint64_t offset;
+	uint64_t size;
+	void **out;
+};
+
+/* BPF maps can be mapped by whole pages only. */
+static uint64_t whole_pages(uint64_t size)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) / page * page;
+}
+
+static int map_one(const struct seg_worker *w, const struct mapping *m, struct seg_error *err)
+{
+	void *at = mmap(NULL, whole_pages(m->size), m->protection, MAP_SHARED, fd_of(w, m->fd),
+			(off_t)m->offset);
+
+	if (at == MAP_FAILED)
+		return seg_error_set(err, errno, "the %s cannot be mapped: %s", m->name,
+				     strerror(errno));
+	*m->out = at;
+	return 0;
+}
+
+static int map_memory(struct seg_worker *w, struct seg_quota **quota, struct seg_error *err)
+{
+	const struct seg_handover *h = w->handover;
+	const struct seg_constants *c = &h->constants;
+	struct seg_queue *queues = NULL;
+	const int rw = PROT_READ | PROT_WRITE;
+	const struct mapping all[] = {
+		{"UMEM", SEG_FD_UMEM, rw, 0, (uint64_t)h->frames * h->frame_size,
+		 (void **)&w->umem},
+		{"ledger", SEG_FD_LEDGER, rw, 0, SEG_LEDGER_SIZE, (void **)&w->lane.ledger},
+		{"map seg_tags", SEG_FD_TAGS, rw, 0, (uint64_t)c->buckets * sizeof(struct seg_tags),
+		 (void **)&w->judge.table.tags},
+		{"map seg_slots", SEG_FD_SLOTS, rw, 0,
+		 (uint64_t)c->buckets * SEG_BUCKET_SLOTS * sizeof(struct seg_session),
+		 (void **)&w->judge.table.slots},
+		{"map seg_queues", SEG_FD_QUEUES, rw, 0,
+		 (uint64_t)h->queues * sizeof(struct seg_queue), (void **)&queues},
+		{"map seg_rules", SEG_FD_RULES, rw, 0,
+		 (uint64_t)h->rules * sizeof(struct seg_rule_count),
+		 (void **)&w->lane.publisher.rules},
+		{"map seg_quota", SEG_FD_QUOTA, rw, 0, sizeof(struct seg_quota), (void **)quota},
+		{"map seg_config", SEG_FD_CONFIG, PROT_READ, 0, sizeof(struct seg_config),
+		 (void **)&w->config},
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(all) && !r; i++)
+		r = map_one(w, &all[i], err);
+	if (!r)
+		w->lane.queue = &queues[h->queue_index];
+	return r;
+}
+
+static int map_optional(struct seg_worker *w, struct seg_error *err)
+{
+	const struct seg_handover *h = w->handover;
+	const struct mapping live = {"map seg_live_frames", SEG_FD_LIVE_FRAMES,
+				     PROT_READ | PROT_WRITE, h->queue * sizeof(struct seg_live),
+				     sizeof(struct seg_live), (void **)&w->lane.inject.live};
+	struct mapping zones = {"list of VLANs", SEG_FD_ZONES, PROT_READ, 0, 0,
+				(void **)&w->judge.zones};
+	struct stat stat;
+	int r = 0;
+
+	if (h->flags & SEG_HANDOVER_LIVE)
+		r = map_one(w, &live, err);
+	if (r || !(h->flags & SEG_HANDOVER_ZONES))
+		return r;
+	if (fstat(fd_of(w, SEG_FD_ZONES), &stat) || stat.st_size < (off_t)sizeof(*w->judge.zones))
+		return seg_error_set(err, EINVAL, "the list of VLANs is cut short");
+	zones.size = (uint64_t)stat.st_size;
+	return map_one(w, &zones, err);
+}
+
+static int map_rings(struct seg_worker *w, struct seg_error *err)
+{
+	const struct seg_handover *h = w->handover;
+	const struct {
+		const char *name;
+		struct seg_ring *ring;
+		enum seg_worker_fd fd;
+		enum seg_ring_kind kind;
+		uint32_t entries;
+	} all[] = {
+		{"rx", &w->lane.rx, SEG_FD_RX, SEG_RING_RX, h->rx_ring},
+		{"fill", &w->lane.fill, SEG_FD_RX, SEG_RING_FILL, h->fill_ring},
+		{"tx", &w->lane.tx, SEG_FD_TX, SEG_RING_TX, h->tx_ring},
+		{"completion", &w->lane.completion, SEG_FD_TX, SEG_RING_COMPLETION,
+		 h->completion_ring},
+	};
+
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(all); i++) {
+		int r = seg_ring_map(all[i].ring, fd_of(w, all[i].fd), all[i].kind, all[i].entries);
+
+		if (r)
+			return seg_error_set(err, -r, "the %s ring cannot be mapped: %s",
+					     all[i].name, strerror(-r));
+	}
+	return 0;
+}
+
+/* Anything but ours, or an older daemon's, is told apart before a field is believed. */
+static int open_handover(struct seg_worker *w, struct seg_error *err)
+{
+	struct stat stat;
+	const struct seg_handover *h;
+
+	if (fstat(fd_of(w, SEG_FD_HANDOVER), &stat) || !S_ISREG(stat.st_mode) ||
+	    stat.st_size < (off_t)sizeof(*h))
+		return seg_error_set(err, ENOENT, "no handover");
+	h = mmap(NULL, sizeof(*h), PROT_READ, MAP_SHARED, fd_of(w, SEG_FD_HANDOVER), 0);
+	if (h == MAP_FAILED)
+		return seg_error_set(err, errno, "the handover cannot be read");
+	w->handover = h;
+	if (h->version != SEG_HANDOVER_VERSION || h->size != sizeof(*h))
+		return seg_error_set(err, EPROTO, "the handover is version %u, not %d", h->version,
+				     SEG_HANDOVER_VERSION);
+	if (h->queue_index >= h->queues || !h->rules || !h->constants.buckets)
+		return seg_error_set(err, EPROTO, "the handover contradicts itself");
+	return 0;
+}
+
+static void join(struct seg_worker *w, struct seg_quota *quota)
+{
+	const struct seg_handover *h = w->handover;
+	struct seg_lane *lane = &w->lane;
+
+	w->doorbell = fd_of(w, SEG_FD_DOORBELL);
+	w->judge.constants = &h->constants;
+	w->judge.table.buckets = h->constants.buckets;
+	w->judge.table.owner = 1 + h->queue_index;
+	lane->inject = (struct seg_inject){
+		.umem = w->umem,
+		.tx = &lane->tx,
+		.tx_fd = fd_of(w, SEG_FD_TX),
+		.live = lane->inject.live,
+		.live_fd = fd_of(w, SEG_FD_LIVE),
+		.ifindex = h->ifindex,
+		.queue = h->queue,
+		/* in generic mode what is half handed on cannot be told from what came back */
+		.live_min = h->flags & SEG_HANDOVER_GENERIC ? UINT32_MAX : SEG_LIVE_BATCH_MIN,
+	};
+	lane->publisher = (struct seg_publisher){
+		.table = w->judge.table,
+		.constants = &h->constants,
+		.quota = quota,
+		.rules = lane->publisher.rules,
+		.rule_count = h->rules - 1,
+		.denied_max = h->limit[SEG_CLASS_DENIED],
+		.generic = h->flags & SEG_HANDOVER_GENERIC,
+		.gaps = &lane->ledger->gaps,
+	};
+}
+
+static int open_image(struct seg_worker *w, int fd, uint32_t generation, struct seg_error *err)
+{
+	const struct seg_image *image;
+	int r = seg_image_map(fd, &image, err);
+
+	if (r)
+		return r;
+	if (w->judge.image)
+		seg_image_unmap(w->judge.image);
+	w->judge.image = image;
+	w->judge.generation = (uint16_t)generation;
+	w->judge.iface = seg_image_iface(image, w->handover->name);
+	return 0;
+}
+
+int seg_worker_open(struct seg_worker *w, int fd_first, enum seg_worker_exit *how,
+		    struct seg_error *err)
+{
+	struct seg_quota *quota = NULL;
+	int r;
+
+	*w = (struct seg_worker){.fd_first = fd_first};
+	*how = SEG_WORKER_EXIT_HANDOVER;
+	r = open_handover(w, err);
+	if (r)
+		return r;
+	*how = SEG_WORKER_EXIT_RINGS;
+	if ((r = map_memory(w, &quota, err)) || (r = map_optional(w, err)) ||
+	    (r = map_rings(w, err)))
+		return r;
+	join(w, quota);
+	*how = SEG_WORKER_EXIT_IMAGE;
+	return open_image(w, fd_of(w, SEG_FD_IMAGE), w->handover->generation, err);
+}
+
+/* --- doorbell ----------------------------------------------------------------------- */
+
+static void tell(struct seg_worker *w, enum seg_doorbell_kind kind, uint32_t generation)
+{
+	struct seg_doorbell message = {.kind = kind, .generation = generation};
+
+	if (w->doorbell >= 0)
+		(void)!sendto(w->doorbell, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT,
+			      NULL, 0);
+}
+
+/* Only when nothing that an older policy let through waits to be sent any more. */
+static void acknowledge(struct seg_worker *w)
+{
+	if (!w->acknowledge || seg_inject_kick(&w->lane.inject))
+		return;
+	tell(w, w->keeper_waits ? SEG_DOORBELL_READY : SEG_DOORBELL_ACK, w->acknowledge);
+	w->acknowledge = 0;
+	w->keeper_waits = false;
+}
+
+/* The length of the next message, 0 at the end, or -errno; *fd: its descriptor, or -1. */
+static ssize_t receive(int from, struct seg_doorbell *message, int *fd)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec io = {message, sizeof(*message)};
+	struct msghdr header = {.msg_iov = &io,
+				.msg_iovlen = 1,
+				.msg_control = &control,
+				.msg_controllen = sizeof(control)};
+	ssize_t length = recvmsg(from, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = length > 0 ? CMSG_FIRSTHDR(&header) : NULL;
+
+	*fd = -1;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return length < 0 ? -errno : length;
+}
+
+/* One message. 0, or -errno: the worker must end. Nothing is in hand between two batches. */
+static int answer(struct seg_worker *w, struct seg_error *err)
+{
+	struct seg_doorbell message = {0};
+	_cleanup_close_ int fd = -1;
+	ssize_t length = receive(w->doorbell, &message, &fd);
+	int r;
+
+	if (length == -EAGAIN || length == -EINTR)
+		return 0;
+	if (length <= 0) { /* the keeper is gone, the data plane is not: invariant 7 */
+		w->doorbell = -1;
+		return 0;
+	}
+	if (length != sizeof(message) || message.kind != SEG_DOORBELL_POLICY || fd < 0)
+		return 0;
+	r = open_image(w, fd, message.generation, err);
+	if (r)
+		return r;
+	w->acknowledge = message.generation;
+	acknowledge(w);
+	return 0;
+}
+
+/* --- start --------------------------------------------------------------------------- */
+
+static void feed(struct seg_worker *w)
+{
+	seg_frames_cycle(&w->lane.frames);
+	if (seg_ring_wants_wakeup(&w->lane.fill))
+		(void)!recvfrom(fd_of(w, SEG_FD_RX), NULL, 0, MSG_DONTWAIT, NULL, NULL);
+}
+
+int seg_worker_start(struct seg_worker *w, enum seg_worker_exit *how, struct seg_error *err)
+{
+	const struct seg_handover *h = w->handover;
+	struct seg_lane *lane = &w->lane;
+	bool successor = lane->ledger->version;
+	int r;
+
+	*how = SEG_WORKER_EXIT_LEDGER;
+	r = seg_ledger_open(lane->ledger, h->frames);
+	if (!r)
+		r = seg_frames_init(&lane->frames, &lane->ledger->book, &lane->fill,
+				    &lane->completion, h->frames, h->frame_size);
+	if (!r)
+		r = seg_lane_recover(lane, now_ns());
+	if (r)
+		return seg_error_set(err, -r, "the predecessor's ledger cannot be taken over");
+	if (successor)
+		count_one(&lane->queue->restarts);
+	feed(w);
+	w->acknowledge = w->judge.generation;
+	w->keeper_waits = true;
+	acknowledge(w);
+	return 0;
+}
+
+/* --- a batch ------------------------------------------------------------------------- */
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static void decide(struct seg_worker *w, uint32_t count, uint64_t now)
+{
+	const struct seg_ring *rx = &w->lane.rx;
+	struct seg_arrival arrivals[SEG_BURST_MAX];
+	bool carried = w->lane.queue->meta == SEG_META_CARRIED;
+	uint32_t from = *rx->consumer;
+
+	seg_flows_begin(&w->flows);
+	for (uint32_t done = 0, n; done < count; done += n) {
+		n = least(count - done, SEG_BURST_MAX);
+		for (uint32_t i = 0; i < n; i++) {
+			const struct xdp_desc *desc = &rx->desc[(from + done + i) & rx->mask];
+			uint8_t *frame = w->umem + desc->addr;
+
+			arrivals[i] = (struct seg_arrival){
+				.frame = frame,
+				.length = desc->len,
+				.address = desc->addr,
+				.meta = carried ? (const struct seg_meta *)frame - 1 : NULL,
+			};
+		}
+		seg_decide(&w->judge, &w->flows, arrivals, &w->lane.ledger->journal.outcome[done],
+			   n, now);
+	}
+}
+
+/* Returns the packets that were settled; 0: none was there, or the veth is full. */
+static uint32_t batch(struct seg_worker *w, uint64_t now)
+{
+	struct seg_lane *lane = &w->lane;
+	uint64_t sent = __atomic_load_n(&lane->queue->sent, __ATOMIC_ACQUIRE);
+	uint32_t waiting = seg_ring_used(&lane->rx);
+	uint32_t count = least(least(waiting, SEG_BATCH_MAX), seg_ring_room(&lane->tx));
+
+	if (!count) {
+		if (!waiting)
+			seg_journal_idle(lane, sent);
+		return 0;
+	}
+	seg_journal_begin(lane);
+	w->judge.pickup_until = __atomic_load_n(&w->config->pickup_until, __ATOMIC_RELAXED);
+	decide(w, count, now);
+	seg_journal_arm(lane, count);
+	seg_journal_settle(lane, now);
+	feed(w);
+	return count;
+}
+
+/* --- a turn -------------------------------------------------------------------------- */
+
+static int patience(const struct seg_worker *w, int timeout)
+{
+	int own = -1;
+
+	if (w->lane.publisher.gaps->used)
+		own = WAIT_FOR_GAPS;
+	if (seg_ring_used(&w->lane.tx))
+		own = WAIT_FOR_VETH;
+	return own < 0 || (timeout >= 0 && timeout < own) ? timeout : own;
+}
+
+static void work(struct seg_worker *w)
+{
+	uint64_t now = now_ns();
+
+	for (int i = 0; i < TURN_BATCHES; i++)
+		if (!batch(w, now))
+			break;
+	if (seg_ring_used(&w->lane.tx))
+		seg_inject_kick(&w->lane.inject);
+	if (seg_ring_used(&w->lane.completion))
+		feed(w);
+	if (!seg_ring_used(&w->lane.rx))
+		seg_publish_gaps(&w->lane.publisher, w->judge.generation, now);
+	acknowledge(w);
+}
+
+int seg_worker_turn(struct seg_worker *w, int timeout, enum seg_worker_exit *how,
+		    struct seg_error *err)
+{
+	struct pollfd wait[] = {
+		{.fd = fd_of(w, SEG_FD_RX), .events = POLLIN},
+		{.fd = w->doorbell, .events = POLLIN},
+	};
+	bool more = seg_ring_used(&w->lane.rx) && seg_ring_room(&w->lane.tx);
+
+	if (poll(wait, SEG_ARRAY_SIZE(wait), more ? 0 : patience(w, timeout)) < 0 && errno != EINTR)
+		return seg_error_set(err, errno, "the sockets cannot be waited for");
+	count_one(&w->lane.queue->wakeups);
+	work(w);
+	*how = SEG_WORKER_EXIT_IMAGE;
+	return wait[1].revents ? answer(w, err) : 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * worker.h - one RX queue's slow path: takes batches from the rx ring, decides,
+ * hands on, publishes. Single-threaded; sleeps in poll() whenever it can.
+ *
+ * open (everything mapped, nothing touched), start (a predecessor's batch
+ * finished, rings filled), confine (confine.h), run (for ever).
+ */
+#ifndef SEG_WORKER_H
+#define SEG_WORKER_H
+
+#include "journal.h"
+
+struct seg_worker {
+	const struct seg_handover *handover;
+	int fd_first; /* descriptors: fd_first + enum seg_worker_fd */
+	struct seg_lane lane;
+	struct seg_judge judge;
+	struct seg_flows flows;
+	const struct seg_config *config;
+	uint8_t *umem;
+	int doorbell;         /* -1: the keeper is gone; we go on */
+	uint32_t acknowledge; /* generation to acknowledge once the tx ring is empty; 0: none */
+	bool keeper_waits;    /* ...as READY, not as ACK */
+};
+
+/*
+ * Map all that the handover names. 0, or -errno with what is wrong in `err` and
+ * how to end in *how. Nothing is released on failure: the process ends.
+ */
+int seg_worker_open(struct seg_worker *worker, int fd_first, enum seg_worker_exit *how,
+		    struct seg_error *err);
+
+/* Finish what a predecessor left, fill the rings, tell the keeper. */
+int seg_worker_start(struct seg_worker *worker, enum seg_worker_exit *how, struct seg_error *err);
+
+/* One wake-up: wait at most `timeout` ms (-1: as long as needed), then work until nothing is left, or
+ * for a while. Returns 0, or -errno with `err` and *how set: the worker must end. */
+int seg_worker_turn(struct seg_worker *worker, int timeout, enum seg_worker_exit *how,
+		    struct seg_error *err);
+
+#endif

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Frames made by hand, right or wrong in one place."""
+import ipaddress
+import struct
+
+ETHERTYPE = {4: 0x0800, 6: 0x86dd}
+
+
+def checksum(data):
+    """RFC 1071."""
+    total = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def pack(address):
+    return ipaddress.ip_address(address).packed
+
+
+def pseudo(src, dst, proto, length):
+    """The pseudo header of either family."""
+    if len(pack(src)) == 4:
+        return pack(src) + pack(dst) + struct.pack("!BBH", 0, proto, length)
+    return pack(src) + pack(dst) + struct.pack("!IHBB", length, 0, 0, proto)
+
+
+def udp(src, dst, sport, dport, payload=b"x" * 16, bad=0):
+    head = struct.pack("!HHHH", sport, dport, 8 + len(payload), 0)
+    total = checksum(pseudo(src, dst, 17, 8 + len(payload)) + head + payload) or 0xffff
+    return head[:6] + struct.pack("!H", total ^ bad) + payload
+
+
+def tcp(src, dst, sport, dport, flags, offset=5, bad=0):
+    head = struct.pack("!HHIIBBHHH", sport, dport, 1000, 0, offset << 4, flags, 65535, 0, 0)
+    total = checksum(pseudo(src, dst, 6, len(head)) + head)
+    return head[:16] + struct.pack("!H", total ^ bad) + head[18:]
+
+
+def icmp(kind, code, rest):
+    body = struct.pack("!BBH", kind, code, 0) + rest
+    return body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+
+
+def ipv4(src, dst, proto, body, *, ihl=None, length=None, ttl=64, fragment=0, options=b"", bad=0):
+    ihl = 5 + len(options) // 4 if ihl is None else ihl
+    length = 20 + len(options) + len(body) if length is None else length
+    head = struct.pack("!BBHHHBBH4s4s", 4 << 4 | ihl, 0, length, 7, fragment, ttl, proto, 0,
+                       pack(src), pack(dst)) + options
+    return head[:10] + struct.pack("!H", checksum(head) ^ bad) + head[12:] + body
+
+
+def ipv6(src, dst, proto, body, hops=64):
+    return struct.pack("!IHBB", 6 << 28, len(body), proto, hops) + pack(src) + pack(dst) + body
+
+
+def ethernet(src, dst, family, body, tags=()):
+    """`tags`: VLAN ids, the outer first, in band."""
+    head = dst + src
+    for tag in tags:
+        head += struct.pack("!HH", 0x8100, tag)
+    return head + struct.pack("!H", ETHERTYPE[family]) + body

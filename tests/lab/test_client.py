@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The client alone, with a daemon that plays a part: starting it, its errors, its end."""
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+from lab import XDPSEG
+from system import check, check_equal, descendants, reap, until
+
+FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fake_xdpsegd")
+STATUS = {"daemon": {"pid": 1}, "policy": None, "interfaces": {"eth0": {"mode": "native",
+                                                                        "queues": []}}}
+
+
+class Stage(contextlib.ExitStack):
+    """A copy of the client beside the daemon that is none."""
+
+    def __init__(self, part, **plays):
+        super().__init__()
+        self.part, self.plays = part, plays
+
+    def __enter__(self):
+        self.dir = self.enter_context(tempfile.TemporaryDirectory(prefix="lab-"))
+        shutil.copy(XDPSEG, f"{self.dir}/xdpseg")
+        shutil.copy(FAKE, f"{self.dir}/xdpsegd")
+        for verb, (status, body) in self.plays.items():
+            with open(f"{self.dir}/{verb}.json", "w", encoding="utf-8") as file:
+                json.dump({"status": status, "body": body}, file)
+        return self
+
+    def xdpseg(self, *argv):
+        env = {**os.environ, "FAKE": self.part, "FAKE_DIR": self.dir}
+        return subprocess.run([f"{self.dir}/xdpseg", "--runtime-dir", f"{self.dir}/run", *argv],
+                              capture_output=True, text=True, check=False, timeout=20, env=env)
+
+    def asked(self, verb):
+        with open(f"{self.dir}/{verb}.asked", encoding="utf-8") as file:
+            return json.load(file)
+
+
+def check_fails(done, code, *words):
+    check_equal(done.returncode, code, f"exit ({done.stderr.strip()})")
+    for word in words:
+        check(word in done.stderr, f"{word!r} is not in {done.stderr!r}")
+
+
+def test_attach_starts_asks_and_detach_waits():
+    with Stage("ready", attach=(200, STATUS), detach=(200, {"interfaces": {}})) as stage:
+        with open(f"{stage.dir}/p.yaml", "w", encoding="utf-8") as file:
+            file.write("version: 1 # é\n")
+        policy = f"{stage.dir}/p.yaml"
+        done = stage.xdpseg("attach", "eth0", "eth1", "-p", policy, "--queues", "2", "--observe")
+        check_equal((done.returncode, done.stderr), (0, ""), "attach")
+        check_equal(stage.asked("attach"), {
+            "interfaces": ["eth0", "eth1"], "mode": "auto", "observe": True, "queues": 2,
+            "policy": {"name": policy, "text": "version: 1 # é\n"}}, "what attach asked")
+        check_equal(stage.xdpseg("detach", "--all").returncode, 0, "detach")
+        check(not os.path.exists(f"{stage.dir}/run/control.sock"), "detach did not wait")
+        check_equal(stage.asked("detach"), {"all": True}, "what detach asked")
+        reap(descendants(os.getpid()))
+
+
+def test_errors_of_the_daemon_come_through():
+    error = {"what": "unknown key 'form'", "mend": "did you mean 'from'?", "file": "p.yaml",
+             "line": 3, "column": 5, "source": "  - {form: x}", "exit": 5}
+    with Stage("ready", attach=(422, {"error": error}), detach=(200, {"interfaces": {}})) as stage:
+        stage.xdpseg("attach", "eth0")  # starts it; a real one would leave by itself
+        check_fails(stage.xdpseg("attach", "eth0"), 5, "p.yaml:3:5: error: unknown key 'form'",
+                    "     3 |   - {form: x}\n       |     ^\n", "mend: did you mean 'from'?")
+        done = stage.xdpseg("attach", "eth0", "--json")
+        check_equal(json.loads(done.stderr), {"error": error}, "the error as JSON")
+        stage.xdpseg("detach", "--all")
+
+
+def test_answers_that_are_none():
+    with Stage("ready", attach=(200, STATUS), status=(200, "no JSON"), stats=(500, "oops"),
+               detach=(200, {"interfaces": {}})) as stage:
+        stage.xdpseg("attach", "eth0")
+        check_fails(stage.xdpseg("status"), 1, "not JSON")
+        check_fails(stage.xdpseg("stats"), 1, "500")
+        stage.xdpseg("detach", "--all")
+
+
+def test_daemons_that_do_not_start():
+    for part, code, word in (("words", 4, "error: xdpsegd needs CAP_BPF\nmend: run it as root\n"), ("mute", 1, "ended"),
+                             ("killed", 1, "Killed")):
+        with Stage(part) as stage:
+            check_fails(stage.xdpseg("attach", "eth0"), code, word)
+
+
+def test_stale_socket_is_no_daemon():
+    with Stage("ready") as stage:
+        os.mkdir(f"{stage.dir}/run")
+        subprocess.run(["python3", "-c", "import socket, sys; "
+                        "socket.socket(socket.AF_UNIX).bind(sys.argv[1])",
+                        f"{stage.dir}/run/control.sock"], check=True)
+        check_fails(stage.xdpseg("status"), 3, "nothing is attached", "mend")
+
+
+def test_daemon_that_hangs_up():
+    with Stage("silent", detach=(200, {})) as stage:
+        check_fails(stage.xdpseg("attach", "eth0"), 1, "no answer from the daemon")
+        for pid in descendants(os.getpid()):
+            os.kill(pid, 9)
+        until("its end", lambda: reap(descendants(os.getpid())) or not descendants(os.getpid()))

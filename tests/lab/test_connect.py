@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""TCP connections: open ports open, shut ports do not, and the counters agree with the wire."""
+import errno
+import selectors
+
+from lab import INET, OPEN_TCP, SERVER, SHUT_TCP, Lab, packets_of
+from system import check, check_equal, until
+import socket
+
+CONNECTS = 1000
+
+# Independent witness: what the client's stack sent, by port.
+COUNTERS = """\
+table inet lab {
+  counter open { }
+  counter shut { }
+  chain out {
+    type filter hook output priority 0;
+    tcp dport 8080 counter name "open"
+    tcp dport 8081 counter name "shut"
+  }
+}
+"""
+
+
+def begin(lab, family, port, count):
+    """`count` connects under way."""
+    socks = []
+    with lab.client.entered():
+        for _ in range(count):
+            sock = lab.enter_context(socket.socket(INET[family], socket.SOCK_STREAM))
+            sock.setblocking(False)
+            code = sock.connect_ex((SERVER[family], port))
+            check(code in (0, errno.EINPROGRESS), f"connect: {errno.errorcode.get(code)}")
+            socks.append(sock)
+    return socks
+
+
+def connected(socks, seconds):
+    """How many are through, waiting for all of them at most so long."""
+    with selectors.DefaultSelector() as selector:
+        for sock in socks:
+            selector.register(sock, selectors.EVENT_WRITE)
+        done = 0
+        while selector.get_map():
+            events = selector.select(seconds)
+            if not events:
+                break
+            for key, _ in events:
+                selector.unregister(key.fileobj)
+                done += key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+    return done
+
+
+def sent(lab):
+    entries = lab.client.run_json("nft", "-j", "list", "counters")["nftables"]
+    counters = [entry["counter"] for entry in entries if "counter" in entry]
+    return {counter["name"]: counter["packets"] for counter in counters}
+
+
+def check_connects(family, queues=1):
+    with Lab(queues) as lab:
+        lab.merged = True
+        lab.listener(family, OPEN_TCP)
+        lab.listener(family, SHUT_TCP)  # it would answer, were it asked
+        lab.attach()
+        lab.client.run("nft", "-f", "-", stdin=COUNTERS)
+        check_equal(connected(begin(lab, family, OPEN_TCP, CONNECTS), 5), CONNECTS,
+                    "connects to the open port")
+        shut = begin(lab, family, SHUT_TCP, CONNECTS)
+        until("every denied SYN to be counted",
+              lambda: lab.stats()["rules"]["default"]["packets"] >= CONNECTS)
+        check_equal(connected(shut, 0.1), 0, "connects to the shut port")
+        check_counters(lab, sent(lab))
+
+
+def check_counters(lab, wire):
+    stats = lab.stats()
+    rules = stats["rules"]
+    exits = lab.exits()
+    check_equal(rules["web"]["sessions"], CONNECTS, "sessions of rule web")
+    check_equal(rules["web"]["packets"], wire["open"], "packets of rule web")
+    check_equal(rules["default"]["sessions"], CONNECTS, "sessions of the default")
+    until("the default's packets to be those on the wire",
+          lambda: lab.stats()["rules"]["default"]["packets"] == sent(lab)["shut"])
+    check(exits["rule-allow"] >= CONNECTS, f"rule-allow {exits['rule-allow']}: first packets "
+          "did not take the slow path")
+    check(exits["rule-deny"] >= CONNECTS, f"rule-deny {exits['rule-deny']}")
+    slow = packets_of(stats["interfaces"]["s0"]["paths"]["slow"])
+    check(slow >= 2 * CONNECTS, f"slow path: {slow} packets")
+
+
+def test_connects_ipv4():
+    check_connects(4)
+
+
+def test_connects_ipv6():
+    check_connects(6)
+
+
+def test_connects_over_two_queues():
+    check_connects(4, 2)
+
+
+def test_ping_and_port_unreachable():
+    """Ping is open; an ICMP error that quotes a session comes through to its socket."""
+    with Lab() as lab:
+        lab.attach()
+        for family in (4, 6):
+            lab.client.run("ping", f"-{family}", "-c", "3", "-i", "0.05", "-W", "1",
+                           SERVER[family])
+        check_equal(lab.stats()["rules"]["ping"]["sessions"], 2, "sessions of rule ping")

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The worker dies, hangs, and has no rights; traffic goes on."""
+import contextlib
+import os
+import signal
+import threading
+import time
+
+from lab import IFACE, OPEN_UDP, POLICY, SHUT_UDP, Lab, packets_of, worker_privileges
+from system import Failed, check, check_equal, stopped, until
+
+KILLS = 100
+LOST_SECONDS = 0.2  # outstanding for so long: the worker is lost
+
+
+class Stream(threading.Thread):
+    """Numbered datagrams, every one a new flow, to an open and to a shut port."""
+
+    def __init__(self, lab):
+        super().__init__()
+        self.lab, self.sent, self.over = lab, 0, threading.Event()
+
+    def run(self):
+        while not self.over.wait(0.0005):
+            for port in (OPEN_UDP, SHUT_UDP):
+                with contextlib.closing(self.lab.client.socket(*UDP)) as sock:
+                    sock.sendto(self.sent.to_bytes(4, "big"), ("10.77.0.2", port))
+            self.sent += 1
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+
+
+UDP = (2, 2)  # AF_INET, SOCK_DGRAM
+
+
+class Sink(threading.Thread):
+    """Takes all that comes; {number: times}."""
+
+    def __init__(self, sock):
+        super().__init__(daemon=True)
+        self.sock, self.came = sock, {}
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                number = int.from_bytes(self.sock.recv(16), "big")
+                self.came[number] = self.came.get(number, 0) + 1
+
+
+def kill_worker(lab, pid):
+    """End it; the next one's pid."""
+    os.kill(pid, signal.SIGKILL)
+    return until("another worker", lambda: lab.worker() not in (pid, None) and lab.worker())
+
+
+def losses(lab):
+    iface = lab.stats()["interfaces"][IFACE]
+    return {name: packets_of(count) for name, count in iface["losses"].items() if
+            packets_of(count)}
+
+
+def test_killed_100_times_under_traffic():
+    with Lab() as lab:
+        opened, shut = lab.receiver(4, OPEN_UDP), lab.receiver(4, SHUT_UDP)
+        opened.settimeout(None)
+        shut.setblocking(False)
+        lab.attach()
+        sink = Sink(opened)
+        sink.start()
+        with Stream(lab) as stream:
+            pid = lab.worker()
+            seen = {pid}
+            for _ in range(KILLS):
+                pid = kill_worker(lab, pid)
+                seen.add(pid)
+        check_equal(len(seen), KILLS + 1, "different workers")
+        with contextlib.suppress(Failed):
+            until("the stream", lambda: len(sink.came) == stream.sent)
+        missing = sorted(set(range(stream.sent)) - set(sink.came))
+        check(not missing, f"{len(missing)} of {stream.sent} datagrams lost over {KILLS} kills; "
+              f"counted losses: {losses(lab)}")
+        twice = [number for number, times in sink.came.items() if times > 1]
+        check(not twice, f"{len(twice)} of {stream.sent} datagrams came twice")
+        check_nothing_came(shut)
+
+
+def check_nothing_came(sock):
+    with contextlib.suppress(BlockingIOError):
+        raise Failed(f"a denied datagram came: {sock.recv(16)!r}")
+
+
+def test_worker_has_no_rights():
+    with Lab() as lab:
+        lab.attach()
+        rights = worker_privileges(lab.worker())
+        check(rights.pop("Uid") != "0", "the worker runs as root")
+        check_equal(rights.pop("NoNewPrivs"), "1", "NoNewPrivs")
+        check_equal(rights.pop("Seccomp"), "2", "Seccomp (2: filter)")
+        check_equal(set(rights.values()), {"0" * 16}, f"capability sets {sorted(rights)}")
+
+
+def test_hanging_worker_is_replaced():
+    """What waits while it hangs is handed on by its successor."""
+    with Lab() as lab:
+        receiver = lab.receiver(4, OPEN_UDP)
+        lab.attach()
+        pid = lab.worker()
+        with stopped(pid):
+            lab.sender(4, OPEN_UDP).send(b"wait")
+            until("another worker", lambda: lab.worker() != pid, 2)
+            check_equal(receiver.recv(16), b"wait", "the datagram that waited")
+
+
+def parent_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+def check_loss(mode, known_passes, unknown_passes, reason):
+    """With worker and spawner standing still, XDP applies on-worker-loss by itself."""
+    with Lab() as lab:
+        receiver = lab.receiver(4, OPEN_UDP)
+        lab.attach(POLICY.replace("on-worker-loss: sessions", f"on-worker-loss: {mode}"))
+        known = lab.sender(4, OPEN_UDP)
+        known.send(b"known")
+        check_equal(receiver.recv(16), b"known", "before the loss")
+        until("its session", lambda: lab.sessions() and exits_by_session(lab, known, receiver))
+        pid = lab.worker()
+        with stopped(parent_of(pid), pid):
+            lab.sender(4, OPEN_UDP).send(b"outstanding")
+            begun = time.monotonic()
+            until(f"reason {reason}", lambda: probe(lab, reason))
+            took = time.monotonic() - begun
+            check(took < 2 * LOST_SECONDS + 0.2, f"the loss was noticed after {took:.2f} s")
+            drain(receiver)
+            check_passes(lab.sender(4, OPEN_UDP), receiver, unknown_passes, "an unknown flow")
+            check_passes(known, receiver, known_passes, "a known flow")
+        until("a worker that works", lambda: works(lab, receiver), 5)
+
+
+def exits_by_session(lab, sock, receiver):
+    """The flow is answered by one lookup now."""
+    before = lab.exits()["session-allow"]
+    sock.send(b"known")
+    receiver.recv(16)
+    return lab.exits()["session-allow"] > before
+
+
+def probe(lab, reason):
+    """One more unknown flow; has it, or one before, met the reason?"""
+    lab.sender(4, OPEN_UDP).send(b"probe")
+    return lab.exits().get(reason, 0) > 0
+
+
+def drain(sock):
+    sock.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sock.recv(16)
+
+
+def check_passes(sender, receiver, expected, what):
+    """Local delivery on a veth is synchronous but for the softirq: a moment is enough."""
+    receiver.settimeout(1 if expected else 0.1)
+    sender.send(b"try")
+    try:
+        passed = receiver.recv(16) == b"try"
+    except TimeoutError:
+        passed = False
+    check_equal(passed, expected, f"{what} passes")
+
+
+def works(lab, receiver):
+    receiver.settimeout(0.1)
+    lab.sender(4, OPEN_UDP).send(b"again")
+    with contextlib.suppress(TimeoutError):
+        return receiver.recv(16) == b"again"
+    return False
+
+
+def test_on_worker_loss_sessions():
+    check_loss("sessions", True, False, "worker-lost")
+
+
+def test_on_worker_loss_pass():
+    check_loss("pass", True, True, "worker-lost-pass")
+
+
+def test_on_worker_loss_drop():
+    check_loss("drop", False, False, "worker-lost")

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cli.h - what a verb is and what it is given. One verb a file, one table of
+ * verbs (verbs.c). A verb returns 0, or -errno with err filled; main.c prints.
+ */
+#ifndef SEG_CLI_H
+#define SEG_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "error.h"
+#include "options.h"
+
+/* Options of every verb. */
+struct seg_global {
+	bool json;
+	bool quiet;
+	bool verbose;
+	bool help;
+	bool version;
+	const char *color;
+	const char *runtime_dir;
+};
+
+/* One invocation. */
+struct seg_cli {
+	struct seg_global global;
+	const void *values; /* of the verb's options */
+	char *const *operands;
+	size_t operands_n;
+	bool colour; /* on stdout */
+};
+
+struct seg_verb {
+	const char *name;
+	const char *synopsis; /* after "xdpseg NAME" */
+	const char *summary;  /* one line, lower case */
+	const char *details;  /* paragraphs for `help NAME`; NULL: none */
+	const struct seg_option *options;
+	size_t values_size; /* of the struct that the options are bound to */
+	int (*run)(const struct seg_cli *cli, struct seg_error *err);
+};
+
+extern const struct seg_verb seg_verb_attach, seg_verb_detach, seg_verb_help, seg_verb_sessions,
+	seg_verb_stats, seg_verb_status;
+
+/* verbs.c: all of them, in help's order, then NULL; and the options of every verb. */
+extern const struct seg_verb *const SEG_VERBS[];
+extern const struct seg_option SEG_GLOBAL_OPTIONS[];
+
+/* The verb of that name; NULL with err filled: the known ones, and the nearest. */
+const struct seg_verb *seg_verb_find(const char *name, struct seg_error *err);
+
+/* help.c: what `xdpseg help` and `xdpseg help VERB` show. */
+void seg_help_overview(FILE *to);
+void seg_help_verb(const struct seg_verb *verb, FILE *to);
+
+/* show.c: ask for `path` and print the answer: as JSON, or by `print`. */
+struct seg_view;
+typedef int (*seg_print)(const struct seg_view *view, const json_t *reply);
+int seg_show(const struct seg_cli *cli, const char *path, seg_print print, struct seg_error *err);
+
+/* The same for a reply that is there already. */
+int seg_show_reply(const struct seg_cli *cli, const json_t *reply, seg_print print,
+		   struct seg_error *err);
+
+/* A usage error; the mend says how to ask for help. Returns -EINVAL. */
+int seg_usage(struct seg_error *err, const struct seg_verb *verb, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - xdpseg, the client: global options, the verb, its options, and the
+ * one place that prints an error.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "cli.h"
+#include "error_json.h"
+#include "version.h"
+
+static bool wants_colour(const struct seg_global *global, FILE *to)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	if (strcmp(global->color, "auto") != 0)
+		return strcmp(global->color, "always") == 0;
+	return !(no_color && *no_color) && isatty(fileno(to));
+}
+
+/* `xdpseg --help`, `xdpseg --version` and plain `xdpseg`. */
+static int run_without_verb(const struct seg_cli *cli, struct seg_error *err)
+{
+	if (cli->global.version) {
+		puts("xdpseg " SEG_VERSION);
+		return 0;
+	}
+	if (cli->global.help) {
+		seg_help_overview(stdout);
+		return 0;
+	}
+	seg_error_set(err, EINVAL, "no verb");
+	seg_error_mend(err, "`xdpseg help` lists them; `xdpseg attach IFACE` is the first");
+	seg_error_exit(err, SEG_EXIT_USAGE);
+	return -EINVAL;
+}
+
+/* argv[0] is the verb's name. */
+static int run_verb(struct seg_cli *cli, const struct seg_verb *verb, int argc, char **argv,
+		    struct seg_error *err)
+{
+	_cleanup_free_ void *values = calloc(1, verb->values_size + 1);
+	const struct seg_option_set sets[] = {
+		{verb->options, values},
+		{SEG_GLOBAL_OPTIONS, &cli->global},
+	};
+	int first;
+
+	if (!values)
+		return seg_error_set(err, ENOMEM, "out of memory");
+	first = seg_options_parse(sets, SEG_ARRAY_SIZE(sets), false, argc, argv, err);
+	if (first < 0)
+		return first;
+	if (cli->global.help) {
+		seg_help_verb(verb, stdout);
+		return 0;
+	}
+	cli->values = values;
+	cli->operands = argv + first;
+	cli->operands_n = (size_t)(argc - first);
+	cli->colour = wants_colour(&cli->global, stdout);
+	return cli->global.version ? run_without_verb(cli, err) : verb->run(cli, err);
+}
+
+static int run(struct seg_cli *cli, int argc, char **argv, struct seg_error *err)
+{
+	const struct seg_option_set globals = {SEG_GLOBAL_OPTIONS, &cli->global};
+	int first = seg_options_parse(&globals, 1, true, argc, argv, err);
+	const struct seg_verb *verb;
+
+	if (first < 0)
+		return first;
+	if (first == argc || cli->global.version)
+		return run_without_verb(cli, err);
+	verb = seg_verb_find(argv[first], err);
+	return verb ? run_verb(cli, verb, argc - first, argv + first, err) : -EINVAL;
+}
+
+static void print_error(const struct seg_cli *cli, const struct seg_error *err)
+{
+	if (cli->global.json)
+		seg_error_print_json(err, stderr);
+	else
+		seg_error_print(err, stderr, wants_colour(&cli->global, stderr));
+}
+
+int main(int argc, char **argv)
+{
+	struct seg_cli cli = {.global = {.color = "auto", .runtime_dir = "/run/xdpseg"}};
+	struct seg_error err = {0};
+
+	if (run(&cli, argc, argv, &err)) {
+		print_error(&cli, &err);
+		return err.exit ? err.exit : SEG_EXIT_FAILED;
+	}
+	if (fflush(stdout) || ferror(stdout)) {
+		perror("xdpseg: standard output");
+		return SEG_EXIT_FAILED;
+	}
+	return SEG_EXIT_OK;
+}
