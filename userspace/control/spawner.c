@@ -370,6 +370,8 @@ static void outlive(void)
 static int drop(const struct seg_spawner_options *options)
 {
 	capng_clear(CAPNG_SELECT_ALL);
+	if (capng_apply(CAPNG_SELECT_BOUNDS)) /* while it still may */
+		return -EPERM;
 	if (setgroups(0, NULL) || setresgid(options->gid, options->gid, options->gid))
 		return -errno;
 	if (setresuid(options->uid, options->uid, options->uid))
