@@ -12,7 +12,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_NOT_ATTACHED, EXIT_PRIVILEGE = 1, 2, 3, 4
 # An XDP program that passes everything, as `bpftool` and `ip` load it.
 PASS = """\
 __attribute__((section("xdp"), used)) int pass(void *ctx) { return 2; }
-char license[] __attribute__((section("license"), used)) = "GPL";
+char licence[] __attribute__((section("license"), used)) = "GPL";
 """
 
 
@@ -64,10 +64,14 @@ def test_detach_one_of_two():
 
 def test_observe_passes_everything():
     with Lab() as lab:
+        lab.observing = True
         receiver = lab.receiver(4, SHUT_UDP)
         lab.attach(POLICY, "--observe")
-        lab.sender(4, SHUT_UDP).send(b"let me in")
-        check_equal(receiver.recv(16), b"let me in", "what the policy would deny")
+        sender = lab.sender(4, SHUT_UDP)
+        for _ in range(10):  # the first by the worker, then by its session
+            sender.send(b"let me in")
+            check_equal(receiver.recv(16), b"let me in", "what the policy would deny")
+        check_equal(lab.stats()["rules"]["default"]["packets"], 10, "would have been denied")
 
 
 def test_not_attached():
@@ -91,6 +95,7 @@ def test_refuses_missing_interface():
 def test_refuses_interface_that_is_down():
     with Lab() as lab:
         lab.server.ip("link", "set", IFACE, "down")
+        until("the other end to notice", lambda: not lab.has_carrier(lab.client, "c0"))
         lab.retake()
         refused(lab, IFACE, says=["down", "up"])
 

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 
 #include "cleanup.h"
@@ -132,7 +133,10 @@ int seg_daemon_start(const char *runtime_dir, bool keep_stderr, struct seg_error
 	close(pipe[1]);
 	if (r)
 		return seg_error_set(err, -r, "cannot start %s: %s", path, strerror(-r));
-	return read_ready(ready, text, sizeof(text)) == 1 ? 0 : report_failure(pid, text, err);
+	if (read_ready(ready, text, sizeof(text)) != 1)
+		return report_failure(pid, text, err);
+	r = pidfd_open(pid, 0);
+	return r < 0 ? seg_error_set(err, errno, "cannot watch xdpsegd: %s", strerror(errno)) : r;
 }
 
 int seg_daemon_wait(int pidfd, int timeout_ms)

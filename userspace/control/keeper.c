@@ -309,7 +309,7 @@ static int begin_as_root(struct seg_keeper *keeper, const struct seg_keeper_opti
 	int socket, r = worker_fd < 0 ? worker_fd : 0;
 	pid_t spawner;
 
-	if (r || (r = seg_privilege_check(err)) || (r = seg_leftover_clean(&keeper->runtime, err)))
+	if (r || (r = seg_leftover_clean(&keeper->runtime, err)))
 		return r;
 	if ((r = seg_privilege_mount_bpffs(err)) || (r = seg_privilege_raise_limits(err)))
 		return r;
@@ -317,7 +317,7 @@ static int begin_as_root(struct seg_keeper *keeper, const struct seg_keeper_opti
 	spawner = seg_spawner_fork(&user, &socket, err);
 	if (spawner < 0)
 		return spawner;
-	r = seg_workers_open(&keeper->workers, &keeper->loop, socket);
+	r = seg_workers_open(&keeper->workers, &keeper->loop, socket, seg_watch_rung);
 	if (r)
 		return seg_error_set(err, -r, "cannot hear the spawner: %s", strerror(-r));
 	keeper->state.netns = seg_runtime_netns();
@@ -384,9 +384,9 @@ int seg_keeper_run(const struct seg_keeper_options *options, struct seg_error *e
 {
 	static struct seg_keeper keeper = {
 		.loop.epoll_fd = -1, .signals.fd = -1, .clock.fd = -1, .zones_fd = -1};
-	int r = seg_runtime_open(&keeper.runtime, options->runtime_dir, err);
+	int r = seg_privilege_check(err);
 
-	if (r)
+	if (r || (r = seg_runtime_open(&keeper.runtime, options->runtime_dir, err)))
 		return r;
 	keeper.started = seg_clock_now();
 	keeper.stay = options->foreground;

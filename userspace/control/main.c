@@ -66,7 +66,7 @@ static void report(const struct seg_error *err, int ready_fd)
 {
 	seg_error_print(err, stderr, 0);
 	if (ready_fd >= 0)
-		dprintf(ready_fd, "%s\n", err->what);
+		dprintf(ready_fd, "%s\n%s\n", err->what, err->mend);
 }
 
 int main(int argc, char **argv)

@@ -73,7 +73,8 @@ int seg_message_receive(int socket, void *data, size_t size, int *fds, size_t fd
 	ssize_t got;
 	size_t n;
 
-	/* ECONNRESET: the other side closed with messages of ours unread; its last ones come next. */
+	/* ECONNRESET: the other side closed with messages of ours unread; its last ones come next.
+	 */
 	do {
 		got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
 	} while (got < 0 && (errno == EINTR || errno == ECONNRESET));
