@@ -24,8 +24,11 @@ def send_from(cpu, sock):
 
 
 def test_two_cpus_one_flow():
-    """The session counts what the wire carried: no update is lost between two CPUs."""
-    with Lab() as lab:
+    """The session counts what the wire carried: no update is lost between two CPUs.
+
+    A veth's queue follows the sender's CPU, so that the program runs on both at once.
+    """
+    with Lab(queues=2) as lab:
         receiver = lab.receiver(4, OPEN_UDP)
         lab.attach()
         sender = lab.sender(4, OPEN_UDP)
