@@ -42,8 +42,8 @@ struct seg_inject {
 	int tx_fd;
 	struct seg_live *live; /* this queue's; NULL: there is only the veth */
 	int live_fd;
-	uint32_t ifindex; /* the real interface... */
-	uint32_t queue;   /* ...and the RX queue that live frames claim to come from */
+	uint32_t ifindex;  /* the real interface... */
+	uint32_t queue;    /* ...and the RX queue that live frames claim to come from */
 	uint32_t live_min; /* live from this many frames on */
 };
 
@@ -58,7 +58,8 @@ struct seg_inject {
  */
 #define SEG_LIVE_BATCH_MIN 20
 
-/* The way for `count` frames, the longest `longest` bytes. `in_flight`: frames that the veth still has. */
+/* The way for `count` frames, the longest `longest` bytes. `in_flight`: frames that the veth still
+ * has. */
 enum seg_way seg_inject_choose(const struct seg_inject *inject, uint32_t count, uint32_t longest,
 			       uint32_t in_flight);
 

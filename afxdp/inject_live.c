@@ -38,7 +38,8 @@ static uint32_t live_committed(const struct seg_inject *inject, const struct seg
 	return next < intent->count ? next : intent->count;
 }
 
-/* The kernel copies this much into each page before the program writes the frame: the least that does. */
+/* The kernel copies this much into each page before the program writes the frame: the least that
+ * does. */
 static uint32_t longest(const struct seg_intent *intent, uint32_t from)
 {
 	uint32_t length = 0;

@@ -44,8 +44,7 @@ void seg_journal_idle(struct seg_lane *lane, uint64_t sent)
 /* Frames that the veth took and has not given back: both indices count from the socket's birth. */
 static uint32_t in_flight(const struct seg_lane *lane)
 {
-	return *lane->tx.producer -
-	       __atomic_load_n(lane->completion.producer, __ATOMIC_ACQUIRE);
+	return *lane->tx.producer - __atomic_load_n(lane->completion.producer, __ATOMIC_ACQUIRE);
 }
 
 void seg_journal_arm(struct seg_lane *lane, uint32_t count)

@@ -102,10 +102,10 @@ static int map_memory(struct seg_worker *w, struct seg_quota **quota, struct seg
 static int map_optional(struct seg_worker *w, struct seg_error *err)
 {
 	const struct seg_handover *h = w->handover;
-	const struct mapping live = {"map seg_live_frames", SEG_FD_LIVE_FRAMES,
-				     PROT_READ | PROT_WRITE, h->queue * sizeof(struct seg_live),
+	const struct mapping live = {"map seg_live_frames",   SEG_FD_LIVE_FRAMES,
+				     PROT_READ | PROT_WRITE,  h->queue * sizeof(struct seg_live),
 				     sizeof(struct seg_live), (void **)&w->lane.inject.live};
-	struct mapping zones = {"list of VLANs", SEG_FD_ZONES, PROT_READ, 0, 0,
+	struct mapping zones = {"list of VLANs",         SEG_FD_ZONES, PROT_READ, 0, 0,
 				(void **)&w->judge.zones};
 	struct stat stat;
 	int r = 0;
@@ -437,6 +437,7 @@ int seg_worker_turn(struct seg_worker *w, int timeout, enum seg_worker_exit *how
 	};
 	bool more = seg_ring_used(&w->lane.rx) && seg_ring_room(&w->lane.tx);
 
+	*how = SEG_WORKER_EXIT_RINGS;
 	if (poll(wait, SEG_ARRAY_SIZE(wait), more ? 0 : patience(w, timeout)) < 0 && errno != EINTR)
 		return seg_error_set(err, errno, "the sockets cannot be waited for");
 	count_one(&w->lane.queue->wakeups);

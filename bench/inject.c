@@ -14,17 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "inject.h"
-#include "inject.skel.h"
 #include "veth_lab.h"
 
-#define FRAMES	   512
-#define MARK	   0x5e61
-#define PACKETS	   8192 /* of one run */
+#define FRAMES     512
+#define PACKETS    8192 /* of one run */
 #define ROUNDS_MAX 1001
 
 enum way { VETH, LIVE, TAP, WAYS };
@@ -61,29 +58,9 @@ static void open_tap(void)
 
 static void begin(void)
 {
-	struct inject_bpf *bpf;
-
 	lab_enter();
-	bpf = inject_bpf__open();
-	must(bpf != NULL, "programs");
-	bpf->rodata->seg_ifindex = lab_ifindex("inside");
-	bpf->rodata->seg_mark = MARK;
-	must(!inject_bpf__load(bpf), "programs");
-	lab_attach_tc("inner", bpf_program__fd(bpf->progs.seg_reinject));
-	lab_attach_xdp("outer", bpf_program__fd(bpf->progs.seg_live));
-	lab_attach_xdp("inside", bpf_program__fd(bpf->progs.seg_live));
-	lab_xsk(&xsk, "outer", FRAMES, FRAMES, MARK);
+	lab_inject(&inject, &xsk, FRAMES);
 	open_tap();
-	inject = (struct seg_inject){
-		.umem = xsk.umem,
-		.tx = &xsk.tx,
-		.tx_fd = xsk.fd,
-		.live = mmap(NULL, sizeof(struct seg_live), PROT_READ | PROT_WRITE, MAP_SHARED,
-			     bpf_map__fd(bpf->maps.seg_live_frames), 0),
-		.live_fd = bpf_program__fd(bpf->progs.seg_live),
-		.ifindex = lab_ifindex("inside"),
-	};
-	must(inject.live != MAP_FAILED, "live frames");
 }
 
 static void make_frames(void)

@@ -15,35 +15,49 @@
 #ifndef SEG_CHECKSUM_H
 #define SEG_CHECKSUM_H
 
+#ifdef __bpf__
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+#endif
+
 #include "packet.h"
 
 enum seg_checksum {
 	SEG_CHECKSUM_GOOD,    /* or there is none: by the protocol, or UDP's 0 */
-	SEG_CHECKSUM_PARTIAL, /* seg_checksum_complete() mends it; bad where no sender leaves it so */
+	SEG_CHECKSUM_PARTIAL, /* seg_checksum_complete() mends it; bad where no sender leaves it so
+			       */
 	SEG_CHECKSUM_BAD,
 	SEG_CHECKSUM_UNREAD, /* part of the packet cannot be read here: leave it to who can */
 };
 
-/* What one run can sum: all of a packet, in BPF a jumbo frame, as each round is verified. */
-#define SEG_SUM_BLOCK 64
+#define SEG_SUM_BLOCK 512 /* the most that bpf_csum_diff() takes before Linux 6.13 */
+
+/* How far a sum may go: over any packet, in BPF over a jumbo frame, as each round is verified. */
 #ifdef __bpf__
-#define SEG_SUM_BLOCKS_MAX 144
-#define SEG_CRC_BYTES_MAX  1536
+#define SEG_SUM_BLOCKS_MAX 18
+#define SEG_SUM_END        SEG_OFFSET_MASK
 #else
-#define SEG_SUM_BLOCKS_MAX 1024
-#define SEG_CRC_BYTES_MAX  65536
+#define SEG_SUM_BLOCKS_MAX 128
+#define SEG_SUM_END        0x1ffff
 #endif
 #define SEG_SUM_UNREAD (~0ull)
 
 /* --- the Internet checksum ------------------------------------------------ */
 
-SEG_INLINE __u64 seg_sum_block(const __u8 *p, __u32 size)
+/*
+ * Add `size` bytes, a constant multiple of 4. In BPF by the helper, after which
+ * the verifier knows nothing of the sum and so follows each way only once.
+ */
+SEG_INLINE __u64 seg_sum_block(__u64 sum, const __u8 *p, __u32 size)
 {
-	__u64 sum = 0;
-
+#ifdef __bpf__
+	return (__u32)bpf_csum_diff(0, 0, (__be32 *)p, size, (__u32)sum);
+#else
 	for (__u32 i = 0; i < size; i += 4)
 		sum += SEG_LOAD32(p + i);
 	return sum;
+#endif
 }
 
 /* The last byte of an odd number stands first in its word (RFC 1071 1). */
@@ -52,7 +66,10 @@ SEG_INLINE __u64 seg_sum_byte(__u8 byte)
 	return SEG_BE16(byte << 8);
 }
 
-/* What is left after whole blocks: each size at most once, as the verifier wants constant ones. */
+/*
+ * The last size % SEG_SUM_BLOCK bytes, in parts of constant size. Where a part
+ * lies depends on `size` alone, not on the parts before: again for the verifier.
+ */
 SEG_INLINE __u64 seg_sum_rest(const void *data, const void *data_end, __u32 at, __u32 size)
 {
 	__u64 sum = 0;
@@ -62,43 +79,43 @@ SEG_INLINE __u64 seg_sum_rest(const void *data, const void *data_end, __u32 at, 
 
 		if (!(size & part))
 			continue;
-		p = seg_at(data, data_end, at & 0xffff, part);
+		p = seg_at(data, data_end, (at + (size & ~(2 * part - 1))) & SEG_SUM_END, part);
 		if (!p)
 			return SEG_SUM_UNREAD;
-		sum += part >= 4   ? seg_sum_block(p, part) :
-		       part == 2 ? SEG_LOAD16(p) :
-				   seg_sum_byte(*p);
-		at += part;
+		if (part >= 4)
+			sum = seg_sum_block(sum, p, part);
+		else
+			sum += part == 2 ? SEG_LOAD16(p) : seg_sum_byte(*p);
 	}
 	return sum;
 }
 
-/* Sum of `size` bytes at `at`, to be folded; SEG_SUM_UNREAD: not all in the frame. */
+/* Sum of `size` bytes at `at`, to be folded; SEG_SUM_UNREAD: not all in the frame, or too many. */
 SEG_COLD __u64 seg_sum(const void *data, const void *data_end, __u32 at, __u32 size)
 {
-	__u64 sum = 0, rest;
+	__u64 sum;
 
-	at &= SEG_OFFSET_MASK;
+	if (size >= SEG_SUM_BLOCKS_MAX * SEG_SUM_BLOCK || at + size > SEG_SUM_END)
+		return SEG_SUM_UNREAD;
+	sum = seg_sum_rest(data, data_end, at, size);
+	at &= SEG_SUM_END;
 	for (int i = 0; i < SEG_SUM_BLOCKS_MAX && size >= SEG_SUM_BLOCK; i++) {
 		const __u8 *p = seg_at(data, data_end, at, SEG_SUM_BLOCK);
 
-		if (!p)
+		if (!p || sum == SEG_SUM_UNREAD)
 			return SEG_SUM_UNREAD;
-		sum += seg_sum_block(p, SEG_SUM_BLOCK);
+		sum = seg_sum_block(sum, p, SEG_SUM_BLOCK);
 		at += SEG_SUM_BLOCK;
 		size -= SEG_SUM_BLOCK;
 	}
-	if (size >= SEG_SUM_BLOCK)
-		return SEG_SUM_UNREAD;
-	rest = seg_sum_rest(data, data_end, at, size);
-	return rest == SEG_SUM_UNREAD ? rest : sum + rest;
+	return sum;
 }
 
 /* --- which protocol is summed how ------------------------------------------ */
 
 struct seg_sum_rule {
-	__u16 field;	/* offset of the checksum in its header */
-	__u8 pseudo;	/* with the pseudo-header (RFC 9293 3.1, RFC 8200 8.1) */
+	__u16 field;     /* offset of the checksum in its header */
+	__u8 pseudo;     /* with the pseudo-header (RFC 9293 3.1, RFC 8200 8.1) */
 	__u8 deferrable; /* a sender may leave it to a device */
 };
 
@@ -130,7 +147,8 @@ struct seg_sum_span {
 	__u32 covered;
 };
 
-/* UDP says its length, which may be less than the datagram's; UDP-Lite, its coverage (RFC 3828 3.1). */
+/* UDP says its length, which may be less than the datagram's; UDP-Lite, its coverage (RFC
+ * 3828 3.1). */
 SEG_INLINE struct seg_sum_span seg_sum_span(const struct seg_udp *udp,
 					    const struct seg_packet *packet)
 {
@@ -153,18 +171,20 @@ SEG_INLINE __u64 seg_sum_pseudo(const void *data, const void *data_end,
 
 	if (packet->family == 4) {
 		ip4 = seg_at(data, data_end, l3, sizeof(*ip4));
-		return ip4 ? sum + ip4->src + ip4->dst : SEG_SUM_UNREAD;
+		return ip4 ? seg_sum_block(sum, (const __u8 *)&ip4->src, 8) : SEG_SUM_UNREAD;
 	}
 	ip6 = seg_at(data, data_end, l3, sizeof(*ip6));
 	if (!ip6)
 		return SEG_SUM_UNREAD;
-	return sum + seg_sum_block((const __u8 *)&ip6->src, sizeof(ip6->src) + sizeof(ip6->dst));
+	return seg_sum_block(sum, (const __u8 *)&ip6->src, sizeof(ip6->src) + sizeof(ip6->dst));
 }
 
-/* --- SCTP ------------------------------------------------------------------ */
+/* --- SCTP: in C only, as a byte at a time is more than the verifier follows -- */
 
-/* CRC32c of the polynomial 0x1edc6f41, reflected, four bits a step. */
-SEG_INLINE __u32 seg_crc32c_byte(__u32 crc, __u8 byte)
+#ifndef __bpf__
+
+/* CRC32c: polynomial 0x1edc6f41, reflected, four bits a step. */
+static inline __u32 seg_crc32c(__u32 crc, const __u8 *p, __u32 size)
 {
 	static const __u32 step[16] = {
 		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
@@ -172,44 +192,63 @@ SEG_INLINE __u32 seg_crc32c_byte(__u32 crc, __u8 byte)
 		0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
 	};
 
-	crc ^= byte;
-	crc = crc >> 4 ^ step[crc & 15];
-	return crc >> 4 ^ step[crc & 15];
-}
-
-/* An SCTP packet's checksum as it lies in the frame: its own field counts as 0. -1: not all is here. */
-SEG_COLD int seg_crc32c(const void *data, const void *data_end, const struct seg_packet *packet,
-			__u32 *out)
-{
-	const __u32 field = __builtin_offsetof(struct seg_sctp, checksum);
-	__u32 l4 = seg_l4(packet), size = (__u32)packet->end - packet->l4, crc = 0xffffffff;
-
-	if (size > SEG_CRC_BYTES_MAX)
-		return -1;
-	for (__u32 i = 0; i < SEG_CRC_BYTES_MAX && i < size; i++) {
-		const __u8 *p = seg_at(data, data_end, l4 + i, 1);
-
-		if (!p)
-			return -1;
-		crc = seg_crc32c_byte(crc, i - field < 4 ? 0 : *p);
+	for (; size; size--) {
+		crc ^= *p++;
+		crc = crc >> 4 ^ step[crc & 15];
+		crc = crc >> 4 ^ step[crc & 15];
 	}
-	crc = ~crc;
-	*out = SEG_BE32(__builtin_bswap32(crc)); /* least significant byte first */
-	return 0;
+	return crc;
 }
 
-SEG_INLINE enum seg_checksum seg_sctp_verify(const void *data, const void *data_end,
-					     const struct seg_packet *packet)
+/* An SCTP packet's checksum as it lies in the frame; its own field counts as 0. */
+static inline __u32 seg_sctp_sum(const struct seg_sctp *sctp, __u32 size)
 {
-	const struct seg_sctp *sctp = seg_at(data, data_end, seg_l4(packet), sizeof(*sctp));
-	__u32 good = 0;
+	struct seg_sctp header = *sctp;
+	__u32 crc;
 
-	if (!sctp || seg_crc32c(data, data_end, packet, &good))
+	header.checksum = 0;
+	crc = seg_crc32c(0xffffffff, (const __u8 *)&header, sizeof(header));
+	crc = ~seg_crc32c(crc, (const __u8 *)(sctp + 1), size - (__u32)sizeof(header));
+	return SEG_BE32(__builtin_bswap32(crc));
+}
+
+static inline struct seg_sctp *seg_sctp_at(const void *data, const void *data_end,
+					   const struct seg_packet *packet)
+{
+	__u32 size = (__u32)packet->end - packet->l4;
+
+	return size < sizeof(struct seg_sctp) ? 0 : seg_at(data, data_end, packet->l4, size);
+}
+
+static inline enum seg_checksum seg_sctp_verify(const void *data, const void *data_end,
+						const struct seg_packet *packet)
+{
+	const struct seg_sctp *sctp = seg_sctp_at(data, data_end, packet);
+
+	if (!sctp)
 		return SEG_CHECKSUM_UNREAD;
-	if (sctp->checksum == good)
+	if (sctp->checksum == seg_sctp_sum(sctp, (__u32)packet->end - packet->l4))
 		return SEG_CHECKSUM_GOOD;
 	return sctp->checksum ? SEG_CHECKSUM_BAD : SEG_CHECKSUM_PARTIAL;
 }
+
+static inline int seg_sctp_complete(const void *data, const void *data_end,
+				    const struct seg_packet *packet)
+{
+	struct seg_sctp *sctp = seg_sctp_at(data, data_end, packet);
+
+	if (!sctp)
+		return -1;
+	sctp->checksum = seg_sctp_sum(sctp, (__u32)packet->end - packet->l4);
+	return 0;
+}
+
+#else
+
+#define seg_sctp_verify(data, data_end, packet)   SEG_CHECKSUM_UNREAD
+#define seg_sctp_complete(data, data_end, packet) (-1)
+
+#endif
 
 /* --- what others call ------------------------------------------------------ */
 
@@ -238,15 +277,15 @@ SEG_COLD enum seg_checksum seg_checksum_l4_verify(const void *data, const void *
 	if (packet->proto == IPPROTO_UDP && !SEG_LOAD16(field))
 		return SEG_CHECKSUM_GOOD;
 	span = seg_sum_span((const struct seg_udp *)header, packet);
+	sum = seg_sum(data, data_end, l4, span.covered);
 	if (rule.pseudo)
 		pseudo = seg_sum_pseudo(data, data_end, packet, span.length);
-	sum = seg_sum(data, data_end, l4, span.covered);
 	if (sum == SEG_SUM_UNREAD || pseudo == SEG_SUM_UNREAD)
 		return SEG_CHECKSUM_UNREAD;
 	if (seg_fold(sum + pseudo) == 0xffff)
 		return SEG_CHECKSUM_GOOD;
-	return rule.deferrable && SEG_LOAD16(field) == seg_fold(pseudo) ? SEG_CHECKSUM_PARTIAL :
-									  SEG_CHECKSUM_BAD;
+	return rule.deferrable && SEG_LOAD16(field) == seg_fold(pseudo) ? SEG_CHECKSUM_PARTIAL
+									: SEG_CHECKSUM_BAD;
 }
 
 /*
@@ -255,19 +294,13 @@ SEG_COLD enum seg_checksum seg_checksum_l4_verify(const void *data, const void *
  */
 SEG_COLD int seg_checksum_complete(void *data, void *data_end, const struct seg_packet *packet)
 {
-	__u32 l4 = seg_l4(packet), crc = 0;
+	__u32 l4 = seg_l4(packet);
 	struct seg_sum_rule rule = {};
 	struct seg_wire16 *field;
-	struct seg_sctp *sctp;
 	__u64 sum;
 
-	if (packet->proto == SEG_IPPROTO_SCTP) {
-		sctp = seg_at(data, data_end, l4, sizeof(*sctp));
-		if (!sctp || seg_crc32c(data, data_end, packet, &crc))
-			return -1;
-		sctp->checksum = crc;
-		return 0;
-	}
+	if (packet->proto == SEG_IPPROTO_SCTP)
+		return seg_sctp_complete(data, data_end, packet);
 	if (!seg_sum_rule(packet->proto, &rule))
 		return 0;
 	sum = seg_sum(data, data_end, l4, (__u32)packet->end - packet->l4);

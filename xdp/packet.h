@@ -23,14 +23,14 @@
 #define SEG_IPPROTO_HOP_BY_HOP 0
 #define SEG_IPPROTO_ROUTING    43
 #define SEG_IPPROTO_FRAGMENT   44
-#define SEG_IPPROTO_AH	       51
+#define SEG_IPPROTO_AH         51
 #define SEG_IPPROTO_ICMP6      58
 #define SEG_IPPROTO_DSTOPTS    60
 #define SEG_IPPROTO_DCCP       33
 #define SEG_IPPROTO_SCTP       132
 #define SEG_IPPROTO_UDPLITE    136
 
-#define SEG_TAGS_MAX	   2
+#define SEG_TAGS_MAX       2
 #define SEG_EXTENSIONS_MAX 8 /* headers a packet, RFC 8504 5.3 leaves the number to us */
 
 /* --- where things lie ----------------------------------------------------- */
@@ -66,7 +66,7 @@ SEG_INLINE int seg_reaches(const void *data, const void *data_end, __u32 length,
 
 /* --- TCP ------------------------------------------------------------------ */
 
-#define SEG_TCP_SET(flags) (1ull << (flags))
+#define SEG_TCP_SET(flags)     (1ull << (flags))
 #define SEG_TCP_SET_PSH(flags) (SEG_TCP_SET(flags) | SEG_TCP_SET((flags) | SEG_TCP_PSH))
 
 /*
@@ -125,9 +125,9 @@ SEG_COLD int seg_judge_dhcp(const void *data, const void *data_end, const struct
 
 	if (packet->family == 4)
 		return packet->dport == SEG_BE16(SEG_PORT_DHCP_CLIENT) &&
-				       packet->sport == SEG_BE16(SEG_PORT_DHCP_SERVER) ?
-			       SEG_REASON_DHCP :
-			       SEG_PARSED;
+				       packet->sport == SEG_BE16(SEG_PORT_DHCP_SERVER)
+			       ? SEG_REASON_DHCP
+			       : SEG_PARSED;
 	ip6 = seg_at(data, data_end, seg_l3(packet), sizeof(*ip6));
 	if (ip6 && packet->dport == SEG_BE16(SEG_PORT_DHCP6_CLIENT) &&
 	    packet->sport == SEG_BE16(SEG_PORT_DHCP6_SERVER) && seg_is_link_local(&ip6->dst))
@@ -154,7 +154,8 @@ SEG_INLINE int seg_parse_udp(const void *data, const void *data_end, __u32 l4,
 	return SEG_PARSED;
 }
 
-/* RFC 3828 3.1: what is summed is all of it (0), or the header at least and no more than is there. */
+/* RFC 3828 3.1: what is summed is all of it (0), or the header at least and no more than is there.
+ */
 SEG_INLINE int seg_parse_udplite(const void *data, const void *data_end, struct seg_packet *out)
 {
 	__u32 l4 = seg_l4(out);
@@ -257,7 +258,8 @@ SEG_INLINE int seg_is_unspecified(const struct seg_ip6_address *addr)
 /* ff02::1:ff00:0/104, where a node asks whether its address is taken (RFC 4861 7.1.1). */
 SEG_INLINE int seg_is_solicited_node(const struct seg_ip6_address *addr)
 {
-	return addr->word[0] == SEG_BE32(0xff020000) && !addr->word[1] && addr->word[2] == SEG_BE32(1) &&
+	return addr->word[0] == SEG_BE32(0xff020000) && !addr->word[1] &&
+	       addr->word[2] == SEG_BE32(1) &&
 	       (addr->word[3] & SEG_BE32(0xff000000)) == SEG_BE32(0xff000000);
 }
 
@@ -268,9 +270,9 @@ SEG_INLINE int seg_is_solicited_node(const struct seg_ip6_address *addr)
 SEG_INLINE int seg_judge_neighbour(const struct seg_ip6 *ip6, const struct seg_packet *packet)
 {
 	__u8 type = packet->icmp_type;
-	__u32 size = type == SEG_ICMP6_ROUTER_SOLICITATION  ? 8 :
-		     type == SEG_ICMP6_ROUTER_ADVERTISEMENT ? 16 :
-							      24;
+	__u32 size = type == SEG_ICMP6_ROUTER_SOLICITATION    ? 8
+		     : type == SEG_ICMP6_ROUTER_ADVERTISEMENT ? 16
+							      : 24;
 	int unspecified = seg_is_unspecified(&ip6->src);
 
 	if (packet->ttl != 255 || packet->icmp_code || packet->l4 != packet->l3 + sizeof(*ip6))
@@ -279,9 +281,9 @@ SEG_INLINE int seg_judge_neighbour(const struct seg_ip6 *ip6, const struct seg_p
 		return SEG_REASON_TRUNCATED;
 	if (type == SEG_ICMP6_ROUTER_ADVERTISEMENT && !seg_is_link_local(&ip6->src))
 		return SEG_REASON_OFF_LINK;
-	if (unspecified && (type == SEG_ICMP6_NEIGHBOUR_ADVERTISEMENT ||
-			    (type == SEG_ICMP6_NEIGHBOUR_SOLICITATION &&
-			     !seg_is_solicited_node(&ip6->dst))))
+	if (unspecified &&
+	    (type == SEG_ICMP6_NEIGHBOUR_ADVERTISEMENT ||
+	     (type == SEG_ICMP6_NEIGHBOUR_SOLICITATION && !seg_is_solicited_node(&ip6->dst))))
 		return SEG_REASON_MARTIAN;
 	return SEG_REASON_ND;
 }
@@ -369,7 +371,7 @@ SEG_INLINE int seg_parse_l4(const void *data, const void *data_end, __u32 l4,
 
 /* --- IPv4 ----------------------------------------------------------------- */
 
-#define SEG_IP4_PLAIN	     0x45	/* version 4, 5 words: no options */
+#define SEG_IP4_PLAIN        0x45       /* version 4, 5 words: no options */
 #define SEG_IP4_ROUTER_ALERT 0x94040000 /* RFC 2113: the option, its length, value 0 */
 
 SEG_INLINE __u64 seg_ip4_sum(const struct seg_ip4 *ip)
@@ -409,8 +411,7 @@ SEG_COLD int seg_check_ip4_options(const void *data, const void *data_end,
 SEG_INLINE int seg_is_unconfigured(const void *data, const void *data_end,
 				   const struct seg_packet *packet)
 {
-	const struct seg_udp *udp =
-		seg_at_ip(data, data_end, packet, seg_l4(packet), sizeof(*udp));
+	const struct seg_udp *udp = seg_at_ip(data, data_end, packet, seg_l4(packet), sizeof(*udp));
 
 	if (packet->proto == SEG_IPPROTO_IGMP)
 		return 1;
@@ -498,8 +499,9 @@ SEG_INLINE int seg_parse_ip4(const void *data, const void *data_end, __u32 lengt
 
 /* --- IPv6 ----------------------------------------------------------------- */
 
-#define SEG_OPTION_PADN		1
-#define SEG_OPTION_ROUTER_ALERT 0x0502 /* RFC 2711: the option, its length; then a value, 0: MLD */
+#define SEG_OPTION_PADN         1
+#define SEG_OPTION_ROUTER_ALERT 0x0502 /* RFC 2711: the option, its length; then a value, 0: MLD   \
+					*/
 
 /* Two bytes of padding: Pad1 twice, or an empty PadN. */
 SEG_INLINE int seg_is_padding(__be16 option)
@@ -556,14 +558,16 @@ SEG_INLINE void seg_mark_ip6_fragment(__be16 fragment, struct seg_packet *out)
 		out->flags |= SEG_PACKET_LATER;
 }
 
-/* An extension header's own fields; `size` is its length in bytes, `index` its place in the chain. */
+/* An extension header's own fields; `size` is its length in bytes, `index` its place in the chain.
+ */
 SEG_INLINE int seg_check_extension(const struct seg_extension *header, __u8 proto, __u32 size,
 				   int index, struct seg_packet *out)
 {
 	if (proto == SEG_IPPROTO_HOP_BY_HOP)
 		return index ? SEG_REASON_EXTENSION_HEADERS : seg_check_hop_by_hop(header, out);
 	/* RFC 5095; and a source route leads past this filter */
-	if (proto == SEG_IPPROTO_ROUTING && (!header->routing.type || header->routing.segments_left))
+	if (proto == SEG_IPPROTO_ROUTING &&
+	    (!header->routing.type || header->routing.segments_left))
 		return SEG_REASON_EXTENSION_HEADERS;
 	if (proto == SEG_IPPROTO_AH && (size < 12 || size % 8)) /* RFC 4302 2.2, 3.3.3.2.1 */
 		return SEG_REASON_EXTENSION_HEADERS;
@@ -606,8 +610,11 @@ SEG_COLD int seg_parse_extensions(const void *data, const void *data_end, struct
 SEG_COLD int seg_check_extensions(const void *data, const void *data_end, struct seg_packet *out)
 {
 	const struct seg_ip6 *ip6;
-	int reason = seg_parse_extensions(data, data_end, out);
+	int reason;
 
+	if (out->proto == SEG_IPPROTO_HOP_BY_HOP && out->l4 == out->end) /* jumbogram, RFC 2675 */
+		return SEG_REASON_EXTENSION_HEADERS;
+	reason = seg_parse_extensions(data, data_end, out);
 	if (reason != SEG_PARSED)
 		return reason;
 	if (out->flags & SEG_PACKET_FRAGMENT)
@@ -627,7 +634,8 @@ SEG_INLINE int seg_is_mapped_or_loopback(const struct seg_ip6_address *addr)
 {
 	if (addr->word[0] | addr->word[1])
 		return 0;
-	return addr->word[2] == SEG_BE32(0xffff) || (!addr->word[2] && addr->word[3] == SEG_BE32(1));
+	return addr->word[2] == SEG_BE32(0xffff) ||
+	       (!addr->word[2] && addr->word[3] == SEG_BE32(1));
 }
 
 /* Addresses that seg_ip6_special() wants looked at: RFC 4291 2.5, 2.7, RFC 6890. */
@@ -641,7 +649,8 @@ SEG_COLD int seg_check_ip6_addresses(const void *data, const void *data_end,
 		return SEG_REASON_TRUNCATED;
 	src = (const __u8 *)&ip6->src;
 	dst = (const __u8 *)&ip6->dst;
-	if (src[0] == 0xff || (dst[0] == 0xff && (dst[1] & 15) < 2)) /* scope 0, 1: never on a wire */
+	if (src[0] == 0xff ||
+	    (dst[0] == 0xff && (dst[1] & 15) < 2)) /* scope 0, 1: never on a wire */
 		return SEG_REASON_MARTIAN;
 	if (seg_is_mapped_or_loopback(&ip6->src) || seg_is_mapped_or_loopback(&ip6->dst) ||
 	    seg_is_unspecified(&ip6->dst))
@@ -652,8 +661,7 @@ SEG_COLD int seg_check_ip6_addresses(const void *data, const void *data_end,
 	return SEG_PARSED;
 }
 
-SEG_INLINE int seg_same_address(const struct seg_ip6_address *a,
-				const struct seg_ip6_address *b)
+SEG_INLINE int seg_same_address(const struct seg_ip6_address *a, const struct seg_ip6_address *b)
 {
 	return a->word[3] == b->word[3] && a->word[2] == b->word[2] && a->word[1] == b->word[1] &&
 	       a->word[0] == b->word[0];
@@ -741,8 +749,8 @@ SEG_INLINE int seg_parse_tags(const void *data, const void *data_end, __u32 feat
 
 SEG_INLINE int seg_parse_arp(const void *data, const void *data_end, const struct seg_packet *out)
 {
-	return seg_at(data, data_end, seg_l3(out), sizeof(struct seg_arp)) ? SEG_REASON_ARP :
-									 SEG_REASON_TRUNCATED;
+	return seg_at(data, data_end, seg_l3(out), sizeof(struct seg_arp)) ? SEG_REASON_ARP
+									   : SEG_REASON_TRUNCATED;
 }
 
 /* Neither IPv4 nor IPv6 at first sight. SEG_PARSED: behind tags it is, and *type says which. */
@@ -863,8 +871,8 @@ SEG_INLINE int seg_quote_ip4(const void *data, const void *data_end, __be32 rece
 	return ip->src == receiver && !(ip->fragment & SEG_BE16(SEG_IP4_OFFSET));
 }
 
-SEG_INLINE int seg_quote_ip6(const void *data, const void *data_end, const struct seg_ip6_address *receiver,
-			     struct seg_packet *out)
+SEG_INLINE int seg_quote_ip6(const void *data, const void *data_end,
+			     const struct seg_ip6_address *receiver, struct seg_packet *out)
 {
 	__u32 l3 = seg_l3(out);
 	const struct seg_ip6 *ip6 = seg_at_ip(data, data_end, out, l3, sizeof(*ip6));
@@ -933,7 +941,8 @@ SEG_INLINE int seg_quote_ip(const void *data, const void *data_end, const struct
 SEG_COLD int seg_quote_parse(const void *data, const void *data_end, const struct seg_packet *error,
 			     struct seg_packet *out)
 {
-	const struct seg_icmp *icmp = seg_at_ip(data, data_end, error, seg_l4(error), sizeof(*icmp));
+	const struct seg_icmp *icmp =
+		seg_at_ip(data, data_end, error, seg_l4(error), sizeof(*icmp));
 
 	*out = (struct seg_packet){.l3 = (__u16)(seg_l4(error) + sizeof(*icmp)),
 				   .end = error->end,

@@ -32,7 +32,7 @@
 #define SEG_OPAQUE(x) ((void)(x))
 #endif
 
-#define seg_likely(x)	__builtin_expect(!!(x), 1)
+#define seg_likely(x)   __builtin_expect(!!(x), 1)
 #define seg_unlikely(x) __builtin_expect(!!(x), 0)
 
 /* Between wire and machine order, both ways; constant for a constant. */
@@ -91,7 +91,7 @@ struct seg_ip6_address {
 	__be32 word[4];
 } SEG_WIRE;
 
-struct seg_ip6 { /* RFC 8200 */
+struct seg_ip6 {     /* RFC 8200 */
 	__be32 flow; /* version:4 traffic class:8 flow label:20 */
 	__be16 payload;
 	__u8 proto;
@@ -198,7 +198,8 @@ SEG_INLINE void *seg_at(const void *data, const void *data_end, __u32 offset, __
 		__builtin_unreachable();
 	return (void *)p;
 #else
-	if ((__SIZE_TYPE__)((const char *)data_end - (const char *)data) < (__SIZE_TYPE__)offset + size)
+	if ((__SIZE_TYPE__)((const char *)data_end - (const char *)data) <
+	    (__SIZE_TYPE__)offset + size)
 		return 0;
 	return (char *)data + offset;
 #endif
@@ -214,8 +215,9 @@ SEG_INLINE __u16 seg_fold(__u64 sum)
 	return (__u16)sum;
 }
 
-#define SEG_ASSERT_WIRE(name, size) \
-	_Static_assert(sizeof(struct seg_##name) == (size), #name " is " #size " bytes on the wire")
+#define SEG_ASSERT_WIRE(name, size)                                                                \
+	_Static_assert(sizeof(struct seg_##name) == (size), #name " is " #size " bytes on the "    \
+									       "wire")
 
 SEG_ASSERT_WIRE(eth, 14);
 SEG_ASSERT_WIRE(tag, 4);
