@@ -21,7 +21,8 @@ static int close_others(unsigned int fd_end)
 	return syscall(SYS_close_range, fd_end, ~0u, 0) && errno != ENOSYS ? -errno : 0;
 }
 
-/* The bounding set can only be emptied by who may; without capabilities to inherit it gives nothing. */
+/* The bounding set can only be emptied by who may; without capabilities to inherit it gives
+ * nothing. */
 static int drop_capabilities(void)
 {
 	capng_select_t which = CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
@@ -37,9 +38,21 @@ static int drop_capabilities(void)
 }
 
 /* A system call: any, or only with this argument. */
-#define ANY(name)                                    {SCMP_SYS(name), 0, {0}}
-#define ONLY(name, index, value)                     {SCMP_SYS(name), 1, SCMP_CMP(index, SCMP_CMP_EQ, value)}
-#define WITHOUT(name, index, bits)                   {SCMP_SYS(name), 1, SCMP_CMP(index, SCMP_CMP_MASKED_EQ, bits, 0)}
+#define ANY(name)                                                                                  \
+	{                                                                                          \
+		SCMP_SYS(name), 0,                                                                 \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
+#define ONLY(name, index, value)                                                                   \
+	{                                                                                          \
+		SCMP_SYS(name), 1, SCMP_CMP(index, SCMP_CMP_EQ, value)                             \
+	}
+#define WITHOUT(name, index, bits)                                                                 \
+	{                                                                                          \
+		SCMP_SYS(name), 1, SCMP_CMP(index, SCMP_CMP_MASKED_EQ, bits, 0)                    \
+	}
 
 /* What the loop calls, and what the C library calls for it. */
 static const struct {

@@ -4,20 +4,19 @@
 #include <string.h>
 
 #include "checksum.h"
-#include "packet.h"
+#include "frame_key.h"
 #include "session.h"
-#include "session_key.h"
 
 /* A packet of a burst on its way through. */
 struct item {
 	struct seg_packet packet;
 	struct seg_key key;
 	struct seg_hash hash;
-	uint32_t direction;           /* the endpoint that sent it */
-	struct seg_session *session;  /* NULL: none */
-	uint64_t verdict;             /* its session's, of this generation; 0: none */
-	struct seg_decided *decided;  /* what its flow waits for; NULL: nothing */
-	bool over;                    /* the outcome is complete */
+	uint32_t direction;          /* the endpoint that sent it */
+	struct seg_session *session; /* NULL: none */
+	uint64_t verdict;            /* its session's, of this generation; 0: none */
+	struct seg_decided *decided; /* what its flow waits for; NULL: nothing */
+	bool over;                   /* the outcome is complete */
 };
 
 /* The questions of a burst to the policy, and who asks. */
@@ -136,44 +135,59 @@ static int read_packet(const struct seg_judge *judge, const struct seg_arrival *
 	return is_within(packet, arrival->length) ? SEG_PARSED : SEG_REASON_TRUNCATED;
 }
 
-/* The addresses are copied: in a frame they need not be aligned. */
-static void make_key(struct item *item, const uint8_t *frame)
+/* The packet and its key. SEG_PARSED, or the reason that answers it. */
+static int identify(const struct seg_judge *judge, const struct seg_arrival *arrival,
+		    struct item *item)
 {
-	const uint8_t *ip = frame + item->packet.l3;
-	uint32_t size = item->packet.family == 4 ? 4 : 16;
-	__be32 address[2][4];
+	int reason = read_packet(judge, arrival, &item->packet), direction;
 
-	memcpy(address[0], ip + ip_header(&item->packet) - 2 * size, size);
-	memcpy(address[1], ip + ip_header(&item->packet) - size, size);
-	item->direction = seg_key_make(&item->key, &item->packet, address[0], address[1]);
+	if (reason != SEG_PARSED)
+		return reason;
+	direction = seg_frame_key(arrival->frame, arrival->frame + arrival->length, &item->packet,
+				  &item->key);
+	if (direction < 0)
+		return SEG_REASON_TRUNCATED;
+	item->direction = (uint32_t)direction;
+	return SEG_PARSED;
+}
+
+/* What the look-up of this packet will touch. */
+static void prefetch_session(const struct seg_table *table, const struct item *item,
+			     const struct seg_meta *meta)
+{
+	const struct seg_session *s;
+
+	if (!meta || meta->slot >= table->buckets * SEG_BUCKET_SLOTS) {
+		__builtin_prefetch(seg_table_tags(table, item->hash.bucket[0]));
+		__builtin_prefetch(seg_table_tags(table, item->hash.bucket[1]));
+		return;
+	}
+	s = seg_table_slot(table, meta->slot);
+	__builtin_prefetch(s);
+	__builtin_prefetch(&s->gate);
 }
 
 static void read_one(struct burst *b, uint32_t i)
 {
+	struct seg_outcome *o = &b->outcome[i];
 	struct item *item = &b->item[i];
-	const struct seg_meta *meta = b->arrival[i].meta;
-	int reason = read_packet(b->judge, &b->arrival[i], &item->packet);
+	int reason;
 
-	begin_outcome(&b->outcome[i], &b->arrival[i], b->judge->generation);
+	begin_outcome(o, &b->arrival[i], b->judge->generation);
 	item->over = false;
 	item->session = NULL;
 	item->decided = NULL;
 	item->verdict = 0;
+	reason = identify(b->judge, &b->arrival[i], item);
 	if (reason != SEG_PARSED) {
-		leave(item, &b->outcome[i], (enum seg_reason)reason);
+		leave(item, o, (enum seg_reason)reason);
 		return;
 	}
-	make_key(item, b->arrival[i].frame);
-	b->outcome[i].proto = item->packet.proto;
-	b->outcome[i].tcp_flags = item->packet.tcp_flags;
-	b->outcome[i].flags = item->direction ? SEG_OUTCOME_REPLY : 0;
+	o->proto = item->packet.proto;
+	o->tcp_flags = item->packet.tcp_flags;
+	o->flags = item->direction ? SEG_OUTCOME_REPLY : 0;
 	item->hash = seg_hash_key(&item->key, b->judge->constants);
-	__builtin_prefetch(seg_table_tags(&b->judge->table, item->hash.bucket[0]));
-	__builtin_prefetch(seg_table_tags(&b->judge->table, item->hash.bucket[1]));
-	if (meta && meta->slot < b->judge->table.buckets * SEG_BUCKET_SLOTS) {
-		__builtin_prefetch(seg_table_slot(&b->judge->table, meta->slot));
-		__builtin_prefetch(&seg_table_slot(&b->judge->table, meta->slot)->gate);
-	}
+	prefetch_session(&b->judge->table, item, b->arrival[i].meta);
 }
 
 /* --- look up ------------------------------------------------------------------ */

@@ -14,8 +14,8 @@
 #include "handover.h"
 #include "table.h"
 
-#define SEG_BURST_MAX   SEG_CLASSIFY_MAX
-#define SEG_FLOWS_MAX   1024 /* places to remember a batch's new flows in, a power of two */
+#define SEG_BURST_MAX SEG_CLASSIFY_MAX
+#define SEG_FLOWS_MAX 1024 /* places to remember a batch's new flows in, a power of two */
 
 /* A packet that XDP sent up. */
 struct seg_arrival {

@@ -33,7 +33,8 @@ void seg_frames_exit(struct seg_frames *frames)
 	*frames = (struct seg_frames){0};
 }
 
-/* Addresses come from the kernel, which checked them; the mask keeps a broken one inside the book. */
+/* Addresses come from the kernel, which checked them; the mask keeps a broken one inside the book.
+ */
 static uint8_t *owner_of(const struct seg_frames *frames, uint64_t address)
 {
 	return &frames->book->owner[(address >> frames->shift) & (SEG_FRAMES_MAX - 1)];

@@ -23,8 +23,8 @@
 
 enum seg_owner {
 	SEG_OWNER_FREE, /* ours, empty: what a book of zeros says */
-	SEG_OWNER_RX,	/* given for reception: fill ring, kernel, rx ring, or a batch in hand */
-	SEG_OWNER_TX,	/* given to be sent: tx ring, kernel, completion ring */
+	SEG_OWNER_RX,   /* given for reception: fill ring, kernel, rx ring, or a batch in hand */
+	SEG_OWNER_TX,   /* given to be sent: tx ring, kernel, completion ring */
 	SEG_OWNER_HELD, /* ours, a packet that waits */
 	SEG_OWNERS
 };
@@ -36,7 +36,7 @@ struct seg_book {
 
 struct seg_frames {
 	struct seg_book *book;
-	struct seg_ring *fill;	     /* of the receiving socket */
+	struct seg_ring *fill;       /* of the receiving socket */
 	struct seg_ring *completion; /* of the sending one */
 	uint32_t count;
 	uint32_t shift; /* a frame is 1 << shift bytes */
@@ -49,7 +49,8 @@ struct seg_census {
 	uint32_t fill, rx, worker, held, tx, completion, free;
 };
 
-/* frame_size: a power of two. -EINVAL: it is none, or too many frames. Free with seg_frames_exit(). */
+/* frame_size: a power of two. -EINVAL: it is none, or too many frames. Free with seg_frames_exit().
+ */
 int seg_frames_init(struct seg_frames *frames, struct seg_book *book, struct seg_ring *fill,
 		    struct seg_ring *completion, uint32_t count, uint32_t frame_size);
 void seg_frames_exit(struct seg_frames *frames);
@@ -65,10 +66,12 @@ uint32_t seg_frames_recover(struct seg_frames *frames, const struct seg_ring *rx
 /* Write down whose the frame of this address is. */
 void seg_frames_own(struct seg_frames *frames, uint64_t address, enum seg_owner owner);
 
-/* Put the frame of this address on the stack of free ones, if it is one. Once for each that became so. */
+/* Put the frame of this address on the stack of free ones, if it is one. Once for each that became
+ * so. */
 void seg_frames_reuse(struct seg_frames *frames, uint64_t address);
 
-/* What was sent becomes free; all that is free goes to the fill ring. Returns the frames put there. */
+/* What was sent becomes free; all that is free goes to the fill ring. Returns the frames put there.
+ */
 uint32_t seg_frames_cycle(struct seg_frames *frames);
 
 /* in_hand: entries of the rx ring that the worker looks at. */

@@ -38,7 +38,8 @@ static uint32_t live_committed(const struct seg_inject *inject, const struct seg
 	return next < intent->count ? next : intent->count;
 }
 
-/* The kernel copies this much into each page before the program writes the frame: the least that does. */
+/* The kernel copies this much into each page before the program writes the frame: the least that
+ * does. */
 static uint32_t longest(const struct seg_intent *intent, uint32_t from)
 {
 	uint32_t length = 0;
@@ -65,7 +66,7 @@ static int run(const struct seg_inject *inject, uint32_t count, uint32_t length)
 				       .ctx_size_in = sizeof(context),
 				       .repeat = count,
 				       .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
-				       .batch_size = SEG_LIVE_FRAMES,
+				       .batch_size = SEG_LIVE_RUN,
 			       }};
 
 	return syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof(attr)) ? -errno : 0;

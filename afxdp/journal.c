@@ -44,8 +44,7 @@ void seg_journal_idle(struct seg_lane *lane, uint64_t sent)
 /* Frames that the veth took and has not given back: both indices count from the socket's birth. */
 static uint32_t in_flight(const struct seg_lane *lane)
 {
-	return *lane->tx.producer -
-	       __atomic_load_n(lane->completion.producer, __ATOMIC_ACQUIRE);
+	return *lane->tx.producer - __atomic_load_n(lane->completion.producer, __ATOMIC_ACQUIRE);
 }
 
 void seg_journal_arm(struct seg_lane *lane, uint32_t count)
@@ -114,8 +113,8 @@ static void hand_on(struct seg_lane *lane, struct seg_journal *journal)
 	before = seg_inject_committed(inject, intent);
 	err = seg_inject_commit(inject, intent);
 	after = seg_inject_committed(inject, intent);
-	if (err == -ENOMEM)
-		lose(journal, before, after);
+	if (err == -ENOMEM && after > before)
+		lose(journal, after - 1 - (after - 1 - before) % SEG_LIVE_RUN, after);
 	if (after == intent->count)
 		return;
 	if (intent->way == SEG_WAY_LIVE) {

@@ -172,16 +172,14 @@ static void pass_gate(struct seg_publisher *p, const struct seg_outcome *o, stru
 
 static void count_rule(const struct seg_publisher *p, const struct seg_outcome *o)
 {
-	struct seg_rule_count *rule =
-		&p->rules[o->rule < p->rule_count ? o->rule : p->rule_count];
+	struct seg_rule_count *rule = &p->rules[o->rule < p->rule_count ? o->rule : p->rule_count];
 
 	__atomic_fetch_add(&rule->count.packets, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&rule->count.bytes, o->length, __ATOMIC_RELAXED);
 }
 
 /* In generic mode a packet that goes on is counted when it comes by again. */
-static void count(const struct seg_publisher *p, const struct seg_outcome *o,
-		  struct seg_session *s)
+static void count(const struct seg_publisher *p, const struct seg_outcome *o, struct seg_session *s)
 {
 	if (!(o->flags & SEG_OUTCOME_COUNT) || (p->generic && o->flags & SEG_OUTCOME_PASS))
 		return;
@@ -198,7 +196,7 @@ static void lose_uncached(const struct seg_publisher *p, struct seg_outcome *o,
 	if (s || !p->generic || !(o->flags & SEG_OUTCOME_PASS))
 		return;
 	o->reason = SEG_REASON_SESSIONS_FULL;
-	o->flags &= (uint16_t)~(SEG_OUTCOME_PASS | SEG_OUTCOME_COUNT);
+	o->flags &= (uint16_t) ~(SEG_OUTCOME_PASS | SEG_OUTCOME_COUNT);
 }
 
 void seg_publish(struct seg_publisher *p, struct seg_outcome *o, uint32_t *done, uint32_t index,
@@ -230,8 +228,7 @@ void seg_publish_doubt(struct seg_publisher *p, const struct seg_outcome *o, uin
 static bool close_gap(const struct seg_publisher *p, uint32_t i, uint16_t generation, uint64_t now)
 {
 	struct seg_gaps *gaps = p->gaps;
-	struct seg_session *s =
-		session_at(p, gaps->at[i].slot, (uint8_t)gaps->at[i].incarnation);
+	struct seg_session *s = session_at(p, gaps->at[i].slot, (uint8_t)gaps->at[i].incarnation);
 	uint64_t gate = s ? seg_load(&s->gate) : SEG_GATE_OPEN;
 
 	if (gate & SEG_GATE_OPEN)

@@ -49,14 +49,15 @@ struct seg_publisher {
  * and what may not. now: ns, CLOCK_MONOTONIC. In generic mode an outcome that
  * finds no session to open any more becomes a loss.
  */
-void seg_publish(struct seg_publisher *publisher, struct seg_outcome *outcome,
-		 uint32_t *done, uint32_t index, uint64_t now);
+void seg_publish(struct seg_publisher *publisher, struct seg_outcome *outcome, uint32_t *done,
+		 uint32_t index, uint64_t now);
 
 /* A predecessor died somewhere in this outcome's publishing: its gate may miss one. */
 void seg_publish_doubt(struct seg_publisher *publisher, const struct seg_outcome *outcome,
 		       uint64_t now);
 
-/* The ring is empty: open what has been closed and unchanged for SEG_GAP_NS. Returns the gaps left. */
+/* The ring is empty: open what has been closed and unchanged for SEG_GAP_NS. Returns the gaps left.
+ */
 uint32_t seg_publish_gaps(struct seg_publisher *publisher, uint16_t generation, uint64_t now);
 
 #endif

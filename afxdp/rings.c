@@ -9,7 +9,8 @@
 #define SOL_XDP 283
 #endif
 
-/* Where each ring is: its page offset in the socket, its row of XDP_MMAP_OFFSETS, size of an entry. */
+/* Where each ring is: its page offset in the socket, its row of XDP_MMAP_OFFSETS, size of an entry.
+ */
 static const struct {
 	off_t page;
 	size_t offsets;

@@ -25,7 +25,7 @@ struct seg_ring {
 	uint32_t *flags;
 	union {
 		struct xdp_desc *desc; /* rx, tx */
-		uint64_t *addr;	       /* fill, completion */
+		uint64_t *addr;        /* fill, completion */
 	};
 	uint32_t mask;
 	void *map; /* NULL: not ours to unmap */

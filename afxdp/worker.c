@@ -102,10 +102,10 @@ static int map_memory(struct seg_worker *w, struct seg_quota **quota, struct seg
 static int map_optional(struct seg_worker *w, struct seg_error *err)
 {
 	const struct seg_handover *h = w->handover;
-	const struct mapping live = {"map seg_live_frames", SEG_FD_LIVE_FRAMES,
-				     PROT_READ | PROT_WRITE, h->queue * sizeof(struct seg_live),
+	const struct mapping live = {"map seg_live_frames",   SEG_FD_LIVE_FRAMES,
+				     PROT_READ | PROT_WRITE,  h->queue * sizeof(struct seg_live),
 				     sizeof(struct seg_live), (void **)&w->lane.inject.live};
-	struct mapping zones = {"list of VLANs", SEG_FD_ZONES, PROT_READ, 0, 0,
+	struct mapping zones = {"list of VLANs",         SEG_FD_ZONES, PROT_READ, 0, 0,
 				(void **)&w->judge.zones};
 	struct stat stat;
 	int r = 0;
@@ -368,6 +368,13 @@ static void decide(struct seg_worker *w, uint32_t count, uint64_t now)
 	}
 }
 
+/* Only observing: the verdict is written and counted, and every packet goes on. */
+static void pass_all(struct seg_outcome *outcomes, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		outcomes[i].flags |= SEG_OUTCOME_PASS;
+}
+
 /* Returns the packets that were settled; 0: none was there, or the veth is full. */
 static uint32_t batch(struct seg_worker *w, uint64_t now)
 {
@@ -384,6 +391,8 @@ static uint32_t batch(struct seg_worker *w, uint64_t now)
 	seg_journal_begin(lane);
 	w->judge.pickup_until = __atomic_load_n(&w->config->pickup_until, __ATOMIC_RELAXED);
 	decide(w, count, now);
+	if (!__atomic_load_n(&w->config->armed, __ATOMIC_RELAXED))
+		pass_all(lane->ledger->journal.outcome, count);
 	seg_journal_arm(lane, count);
 	seg_journal_settle(lane, now);
 	feed(w);
@@ -428,6 +437,7 @@ int seg_worker_turn(struct seg_worker *w, int timeout, enum seg_worker_exit *how
 	};
 	bool more = seg_ring_used(&w->lane.rx) && seg_ring_room(&w->lane.tx);
 
+	*how = SEG_WORKER_EXIT_RINGS;
 	if (poll(wait, SEG_ARRAY_SIZE(wait), more ? 0 : patience(w, timeout)) < 0 && errno != EINTR)
 		return seg_error_set(err, errno, "the sockets cannot be waited for");
 	count_one(&w->lane.queue->wakeups);

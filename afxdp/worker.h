@@ -34,8 +34,8 @@ int seg_worker_open(struct seg_worker *worker, int fd_first, enum seg_worker_exi
 /* Finish what a predecessor left, fill the rings, tell the keeper. */
 int seg_worker_start(struct seg_worker *worker, enum seg_worker_exit *how, struct seg_error *err);
 
-/* One wake-up: wait at most `timeout` ms (-1: as long as needed), then work until nothing is left, or
- * for a while. Returns 0, or -errno with `err` and *how set: the worker must end. */
+/* One wake-up: wait at most `timeout` ms (-1: as long as needed), then work until nothing is left,
+ * or for a while. Returns 0, or -errno with `err` and *how set: the worker must end. */
 int seg_worker_turn(struct seg_worker *worker, int timeout, enum seg_worker_exit *how,
 		    struct seg_error *err);
 

@@ -25,9 +25,11 @@
 #define BENCH_FRAME    64
 #define BENCH_FRAME_V6 80 /* Ethernet, IPv6 and TCP need 74 */
 #define BENCH_UNKNOWN  (1u << 27)
-#define BENCH_PORT     7777       /* the service's */
-#define BENCH_SERVICE  0x0aff0001 /* 10.255.0.1, fd00::1 */
-#define BENCH_HOSTS    0x0a000000 /* 10.0.0.0, fd00::1:0:0 */
+#define BENCH_PORT     7777 /* the service's */
+#define BENCH_SERVICE                                                                              \
+	0x0aff0080             /* 10.255.0.128, fd00::1:aff:80: in the midst of the hosts, so that \
+				* which end of a flow is the lower one cannot be foretold */
+#define BENCH_HOSTS 0x0a000000 /* 10.0.0.0, fd00::1:a00:0 */
 
 struct bench_frame_v4 {
 	struct ethhdr eth;

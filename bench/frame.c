@@ -11,7 +11,7 @@ struct bench_addresses bench_addresses(__u8 family, __u32 flow)
 		return (struct bench_addresses){{bench_host(flow)}, {bpf_htonl(BENCH_SERVICE)}};
 	return (struct bench_addresses){
 		.source = {bpf_htonl(0xfd000000), 0, bpf_htonl(1), bench_host(flow)},
-		.destination = {bpf_htonl(0xfd000000), 0, 0, bpf_htonl(1)},
+		.destination = {bpf_htonl(0xfd000000), 0, bpf_htonl(1), bpf_htonl(BENCH_SERVICE)},
 	};
 }
 

@@ -117,7 +117,7 @@ static void make_links(const struct bench_lab *lab)
 		 s, r, s, r) ||
 	    host("ip -n %s link set v0 address 02:00:00:00:00:00 up && "
 		 "ip -n %s link set v1 address 02:00:00:00:00:01 up && "
-		 "ip -n %s addr add 10.255.0.1/8 dev v1 && ip -n %s link set lo up",
+		 "ip -n %s addr add 10.255.0.128/8 dev v1 && ip -n %s link set lo up",
 		 s, r, r, r))
 		bench_die("making namespaces");
 }

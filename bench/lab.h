@@ -15,7 +15,7 @@ struct bench_lab {
 	int to;   /* ...and of v1 in the other */
 };
 
-/* v0 and v1 up, GRO on, MAC addresses 02:00:00:00:00:00 and ...:01; v1 has 10.255.0.1/8. */
+/* v0 and v1 up, GRO on, MAC addresses 02:00:00:00:00:00 and ...:01; v1 has 10.255.0.128/8. */
 void bench_lab_make(struct bench_lab *lab, const char *name);
 
 /* This thread's network namespace, from now on. */

@@ -382,7 +382,7 @@ static void usage(void)
 	       "[--json FILE]\n"
 	       "  --quick   64k flows only, fewer and shorter rounds\n"
 	       "  --rounds  pairs of a ratio (30; 6 to %d)\n"
-	       "  --repeat  packets of a call (2^20)\n"
+	       "  --repeat  packets of a call (2^19)\n"
 	       "  --only    warm, hit, miss, refused or claim\n"
 	       "  --against measure beside ingress.bpf.o of an earlier build instead\n"
 	       "  --json    write the figures to FILE as well\n",
@@ -431,7 +431,7 @@ static void parse(int argc, char **argv, struct settings *settings)
 
 int main(int argc, char **argv)
 {
-	struct settings settings = {.rounds = 30, .repeat = 1 << 20};
+	struct settings settings = {.rounds = 30, .repeat = 1 << 19};
 	struct bench_report *report;
 
 	parse(argc, argv, &settings);

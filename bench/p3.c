@@ -42,8 +42,8 @@
 #include "p3_send.skel.h"
 
 #define ROUNDS_MAX 1000
-#define FLOWS      10000
 #define BATCH      64
+#define SLOWER     16
 
 enum end { END_DROP, END_READ };
 
@@ -51,9 +51,10 @@ static const char *const end_names[] = {"drop", "read"};
 
 struct contestant {
 	const char *name;
-	void (*arm)(struct contestant *c); /* in the receiver's namespace */
-	double target;                     /* over PASS */
-	bool silent;                       /* nothing reaches the socket */
+	void (*arm)(struct contestant *c, __u32 flows); /* in the receiver's namespace */
+	double target;                                  /* over PASS */
+	bool silent;                                    /* nothing reaches the socket */
+	bool slow; /* sends fewer packets: a call would take seconds */
 	bool present;
 	struct bench_lab lab;
 	struct bench_seeded seeded;
@@ -66,6 +67,8 @@ struct contestant {
 struct settings {
 	unsigned int rounds;
 	__u32 repeat;
+	__u32 flows;
+	const char *only; /* of the contestants beside PASS */
 	enum end end;
 	const char *json;
 };
@@ -80,42 +83,46 @@ static void attach(const struct contestant *c, int program)
 		bench_die("attaching %s", c->name);
 }
 
-static void arm_nothing(struct contestant *c)
+static void arm_nothing(struct contestant *c, __u32 flows)
 {
+	(void)flows;
 	(void)c;
 }
 
-static void arm_drop(struct contestant *c)
+static void arm_drop(struct contestant *c, __u32 flows)
 {
+	(void)flows;
 	attach(c, bpf_program__fd(sender->progs.drop));
 }
 
-static void arm_pass(struct contestant *c)
+static void arm_pass(struct contestant *c, __u32 flows)
 {
+	(void)flows;
 	attach(c, bpf_program__fd(sender->progs.pass));
 }
 
-static void arm_seeded(struct contestant *c, enum bench_over over)
+static void arm_seeded(struct contestant *c, __u32 flows, enum bench_over over)
 {
-	const struct bench_load load = {.over = over, .family = 4, .sessions = FLOWS};
+	const struct bench_load load = {.over = over, .family = 4, .sessions = flows};
 
 	bench_seeded_load(&c->seeded, &load);
-	bench_seed(&c->seeded, IPPROTO_UDP, FLOWS);
+	bench_seed(&c->seeded, IPPROTO_UDP, flows);
 	attach(c, c->seeded.program);
 }
 
-static void arm_ours(struct contestant *c)
+static void arm_ours(struct contestant *c, __u32 flows)
 {
-	arm_seeded(c, BENCH_OVER_TABLE);
+	arm_seeded(c, flows, BENCH_OVER_TABLE);
 }
 
-static void arm_hash(struct contestant *c)
+static void arm_hash(struct contestant *c, __u32 flows)
 {
-	arm_seeded(c, BENCH_OVER_HASH);
+	arm_seeded(c, flows, BENCH_OVER_HASH);
 }
 
-static void arm_filter(struct contestant *c)
+static void arm_filter(struct contestant *c, __u32 flows)
 {
+	(void)flows;
 	struct bpf_object *object = bench_open_file(BENCH_XDP_FILTER);
 
 	c->present = object;
@@ -128,12 +135,13 @@ static void arm_filter(struct contestant *c)
 /* Behind the program that passes, as every other contestant's packets run through one. */
 static void arm_rules(struct contestant *c, const char *command, const char *rules)
 {
-	arm_pass(c);
+	arm_pass(c, 0);
 	c->present = !bench_shell(c->lab.receiver, command, rules);
 }
 
-static void arm_conntrack(struct contestant *c)
+static void arm_conntrack(struct contestant *c, __u32 flows)
 {
+	(void)flows;
 	arm_rules(c, "nft -f -",
 		  "table inet bench {\n"
 		  " chain input {\n"
@@ -162,13 +170,15 @@ static void arm_iptables(struct contestant *c, unsigned int rules)
 	free(text);
 }
 
-static void arm_iptables_1(struct contestant *c)
+static void arm_iptables_1(struct contestant *c, __u32 flows)
 {
+	(void)flows;
 	arm_iptables(c, 1);
 }
 
-static void arm_iptables_1000(struct contestant *c)
+static void arm_iptables_1000(struct contestant *c, __u32 flows)
 {
+	(void)flows;
 	arm_iptables(c, 1000);
 }
 
@@ -181,7 +191,7 @@ static struct contestant contestants[CONTESTANTS] = {
 	{.name = "xdp-filter", .arm = arm_filter},
 	{.name = "nft-ct", .arm = arm_conntrack},
 	{.name = "ipt-1", .arm = arm_iptables_1},
-	{.name = "ipt-1000", .arm = arm_iptables_1000},
+	{.name = "ipt-1000", .arm = arm_iptables_1000, .slow = true},
 	{.name = "no-xdp", .arm = arm_nothing},
 	{.name = "xdp-drop", .arm = arm_drop, .silent = true},
 };
@@ -253,7 +263,7 @@ static __u64 arrived(const struct contestant *c, enum end end)
 
 /* --- sending ----------------------------------------------------------------- */
 
-static void load_sender(void)
+static void load_sender(__u32 flows)
 {
 	union {
 		char bytes[BENCH_FRAME_V6];
@@ -268,7 +278,7 @@ static void load_sender(void)
 	memcpy(frame.frame.eth.h_dest, "\2\0\0\0\0\1", ETH_ALEN);
 	memcpy(frame.frame.eth.h_source, "\2\0\0\0\0\0", ETH_ALEN);
 	memcpy((void *)&sender->rodata->template, &frame.template, sizeof(frame.template));
-	sender->rodata->flows = FLOWS;
+	sender->rodata->flows = flows;
 	sender->rodata->ip_rest = bench_ip_rest(frame.bytes);
 	if (p3_send_bpf__load(sender))
 		bench_die("loading the sender");
@@ -281,18 +291,19 @@ static double send_to(struct contestant *c, const struct settings *settings)
 	struct xdp_md context = {.data_end = sizeof(frame), .ingress_ifindex = (__u32)c->lab.from};
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame),
 		    .ctx_in = &context, .ctx_size_in = sizeof(context),
-		    .repeat = (int)settings->repeat, .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
-		    .batch_size = BATCH);
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
 	struct bench_run *at = &sender->data->run;
 	__u64 before = arrived(c, settings->end);
+	__u32 sent = c->slow ? settings->repeat / SLOWER : settings->repeat;
 
+	run.repeat = (int)sent;
 	bench_enter(c->lab.sender);
-	bench_run_begin(at, settings->repeat);
+	bench_run_begin(at, sent);
 	if (bpf_prog_test_run_opts(bpf_program__fd(sender->progs.send), &run))
 		bench_die("sending to %s", c->name);
-	if (!c->silent && (__u32)(arrived(c, settings->end) - before) != settings->repeat)
+	if (!c->silent && (__u32)(arrived(c, settings->end) - before) != sent)
 		fprintf(stderr, "bench: %s: %u of %u packets arrived\n", c->name,
-			(__u32)(arrived(c, settings->end) - before), settings->repeat);
+			(__u32)(arrived(c, settings->end) - before), sent);
 	return bench_run_ns(at);
 }
 
@@ -302,7 +313,7 @@ static void prepare(struct contestant *c, const struct settings *settings)
 {
 	c->present = true;
 	bench_lab_make(&c->lab, c->name);
-	c->arm(c);
+	c->arm(c, settings->flows);
 	c->socket = open_socket();
 	if (settings->end == END_DROP)
 		refuse_all(c->socket);
@@ -343,10 +354,13 @@ static void report_all(struct bench_report *report, const struct settings *setti
 
 static void usage(void)
 {
-	printf("bench-p3 [--quick] [--rounds N] [--repeat N] [--end drop|read] [--json FILE]\n"
+	printf("bench-p3 [--quick] [--rounds N] [--repeat N] [--flows N] [--only NAME]\n"
+	       "         [--end drop|read] [--json FILE]\n"
 	       "  --quick   fewer rounds\n"
 	       "  --rounds  pairs of a ratio (30; 6 to %d)\n"
 	       "  --repeat  packets of a call (2^18)\n"
+	       "  --flows   known flows, a random one each packet (10000)\n"
+	       "  --only    one contestant beside the program that passes\n"
 	       "  --end     where the path ends: at a socket filter, or in a reading thread\n"
 	       "  --json    write the figures to FILE as well\n",
 	       ROUNDS_MAX);
@@ -358,6 +372,8 @@ static void parse(int argc, char **argv, struct settings *settings)
 	static const struct option options[] = {{"quick", no_argument, NULL, 'q'},
 						{"rounds", required_argument, NULL, 'r'},
 						{"repeat", required_argument, NULL, 'n'},
+						{"flows", required_argument, NULL, 'f'},
+						{"only", required_argument, NULL, 'o'},
 						{"end", required_argument, NULL, 'e'},
 						{"json", required_argument, NULL, 'j'},
 						{"help", no_argument, NULL, 'h'},
@@ -371,6 +387,10 @@ static void parse(int argc, char **argv, struct settings *settings)
 			settings->rounds = (unsigned int)strtoul(optarg, NULL, 0);
 		else if (option == 'n')
 			settings->repeat = (__u32)strtoul(optarg, NULL, 0);
+		else if (option == 'f')
+			settings->flows = (__u32)strtoul(optarg, NULL, 0);
+		else if (option == 'o')
+			settings->only = optarg;
 		else if (option == 'e')
 			settings->end = strcmp(optarg, "read") ? END_DROP : END_READ;
 		else if (option == 'j')
@@ -384,15 +404,16 @@ static void parse(int argc, char **argv, struct settings *settings)
 
 int main(int argc, char **argv)
 {
-	struct settings settings = {.rounds = 30, .repeat = 1 << 18};
+	struct settings settings = {.rounds = 30, .repeat = 1 << 18, .flows = 10000};
 	struct bench_report *report;
 
 	parse(argc, argv, &settings);
 	bench_hold_cpu();
 	report = bench_report_begin("P3", settings.rounds);
-	load_sender();
+	load_sender(settings.flows);
 	for (size_t i = 0; i < CONTESTANTS; i++)
-		prepare(&contestants[i], &settings);
+		if (i == PASS || !settings.only || !strcmp(settings.only, contestants[i].name))
+			prepare(&contestants[i], &settings);
 	run_rounds(&settings);
 	report_all(report, &settings);
 	bench_report_end(report, settings.json);

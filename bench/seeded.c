@@ -138,7 +138,7 @@ static struct seg_key key_of(__u8 family, __u8 proto, __u32 flow, __u32 *directi
 	};
 	struct seg_key key;
 
-	*direction = seg_key_make(&key, &packet, addresses.source, addresses.destination);
+	*direction = seg_key_make(&key, &packet, packet.family, addresses.source, addresses.destination);
 	return key;
 }
 

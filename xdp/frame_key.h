@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * frame_key.h - the session key of a frame that was parsed: addresses from the
- * frame, the rest from struct seg_packet. One way for XDP and the worker.
+ * frame, the rest from struct seg_packet. For who does not branch by family anyway.
  */
 #ifndef SEG_FRAME_KEY_H
 #define SEG_FRAME_KEY_H
@@ -22,7 +22,7 @@ static __always_inline int seg_frame_key(const void *data, const void *data_end,
 
 	if (!seg_packet_addresses(data, data_end, packet, addr))
 		return -1;
-	return (int)seg_key_make(key, packet, &addr[0][first], &addr[1][first]);
+	return (int)seg_key_make(key, packet, packet->family, &addr[0][first], &addr[1][first]);
 }
 
 #endif

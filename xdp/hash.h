@@ -44,6 +44,27 @@ static __always_inline __u32 seg_hash_reduce(__u32 word, __u32 n)
 }
 
 /*
+ * The sum of products. IPv4's addresses are one pair: their other words are the
+ * same in each key. The families cannot meet more often than by chance: IPv6's sum
+ * has three terms of secrets of their own.
+ */
+static __always_inline __u64 seg_hash_sum(const struct seg_key *key,
+					  const volatile struct seg_constants *constants)
+{
+	__u32 last[2];
+	__u64 h;
+
+	seg_copy(last, key->port, sizeof(last));
+	h = seg_nh_pair(last[0], last[1], constants->seed[4]);
+	if (key->family == 4)
+		return h + seg_nh_pair(key->addr[0][3], key->addr[1][3], constants->seed[3]);
+	h += seg_nh_pair(key->addr[0][0], key->addr[0][1], constants->seed[0]);
+	h += seg_nh_pair(key->addr[0][2], key->addr[0][3], constants->seed[1]);
+	h += seg_nh_pair(key->addr[1][0], key->addr[1][1], constants->seed[2]);
+	return h + seg_nh_pair(key->addr[1][2], key->addr[1][3], constants->seed[3]);
+}
+
+/*
  * The buckets come from the high bits of either half, the tag from the low bits
  * of the upper one. `constants` is volatile for BPF, where the loader sets it.
  */
@@ -51,16 +72,8 @@ static __always_inline struct seg_hash seg_hash_key(const struct seg_key *key,
 						    const volatile struct seg_constants *constants)
 {
 	__u32 buckets = constants->buckets;
-	__u32 last[2];
-	__u64 h;
+	__u64 h = seg_hash_mix(seg_hash_sum(key, constants), constants->seed[5]);
 
-	seg_copy(last, key->port, sizeof(last));
-	h = seg_nh_pair(key->addr[0][0], key->addr[0][1], constants->seed[0]);
-	h += seg_nh_pair(key->addr[0][2], key->addr[0][3], constants->seed[1]);
-	h += seg_nh_pair(key->addr[1][0], key->addr[1][1], constants->seed[2]);
-	h += seg_nh_pair(key->addr[1][2], key->addr[1][3], constants->seed[3]);
-	h += seg_nh_pair(last[0], last[1], constants->seed[4]);
-	h = seg_hash_mix(h, constants->seed[5]);
 	return (struct seg_hash){
 		.bucket = {seg_hash_reduce((__u32)h, buckets),
 			   seg_hash_reduce((__u32)(h >> 32), buckets)},

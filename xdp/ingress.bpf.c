@@ -29,13 +29,39 @@ const volatile struct seg_constants seg_constants = {};
 struct walk {
 	struct xdp_md *ctx;
 	struct seg_config *config;
-	struct seg_packet packet;
-	__u64 now; /* ns */
+	struct seg_packet
+		*packet; /* apart, as its address leaves: the rest may live in registers */
+	__u64 now;       /* ns */
 	__u32 length;
 	__u32 direction; /* endpoint that speaks */
 	struct seg_key key;
 	struct seg_hash hash;
 };
+
+/* The time, a whole tick, when the coarse clock was last asked, and in the bits below the jiffy
+ * then. */
+__u64 seg_clock_kept;
+
+#define JIFFY_MASK ((1ull << SEG_TICK_SHIFT) - 1)
+
+/*
+ * The coarse clock moves with the jiffies, and these the verifier turns into one
+ * load, while the clock is a call whose return costs more than a table lookup
+ * where returns are guarded against speculation. So it is asked once a jiffy.
+ * After a silence of an exact multiple of 2^20 jiffies (70 minutes at 250 Hz)
+ * the time kept would be believed until that jiffy ends.
+ */
+static __always_inline __u64 clock_kept(void)
+{
+	__u64 kept = seg_load(&seg_clock_kept);
+	__u64 jiffy = bpf_jiffies64() & JIFFY_MASK;
+
+	if (seg_unlikely((kept & JIFFY_MASK) != jiffy)) {
+		kept = (bpf_ktime_get_coarse_ns() & ~JIFFY_MASK) | jiffy;
+		seg_xchg(&seg_clock_kept, kept);
+	}
+	return kept & ~JIFFY_MASK;
+}
 
 static __always_inline __u64 clock_now(void)
 {
@@ -43,7 +69,7 @@ static __always_inline __u64 clock_now(void)
 	__u64 *word;
 
 	if (!FEATURE(CLOCK_WORD))
-		return bpf_ktime_get_coarse_ns();
+		return clock_kept();
 	word = bpf_map_lookup_elem(&seg_clock, &zero);
 	return word ? *(volatile __u64 *)word : 0;
 }
@@ -138,7 +164,7 @@ static __always_inline void put_meta(const struct walk *w, struct seg_queue *q, 
 		meta = (void *)(long)w->ctx->data_meta;
 		if ((void *)(meta + 1) > (void *)(long)w->ctx->data)
 			return;
-		meta->packet = w->packet;
+		meta->packet = *w->packet;
 		meta->slot = slot;
 		meta->generation = (__u16)w->config->generation;
 		meta->incarnation = incarnation;
@@ -201,7 +227,7 @@ static __always_inline void fill(const struct walk *w, struct seg_session *s)
 /* TCP that neither opens nor answers an opening, once everything that ran before was taken up. */
 static __always_inline int is_midflow(const struct walk *w)
 {
-	return w->packet.proto == IPPROTO_TCP && !(w->packet.tcp_flags & SEG_TCP_SYN) &&
+	return w->packet->proto == IPPROTO_TCP && !(w->packet->tcp_flags & SEG_TCP_SYN) &&
 	       w->now >= w->config->pickup_until;
 }
 
@@ -256,10 +282,10 @@ static __always_inline int decided(struct walk *w, struct seg_session *s, int ve
 	__u32 reason = SEG_REASON_SESSION_DENY;
 
 	if (seg_likely(verdict == SEG_VERDICT_ALLOW)) {
-		event = seg_event_of(w->packet.proto, w->packet.tcp_flags);
+		event = seg_event_of(w->packet->proto, w->packet->tcp_flags);
 		reason = SEG_REASON_SESSION_ALLOW;
 	}
-	if (!touch.quota || !seg_session_touch(s, event, w->packet.proto, w->direction, &touch))
+	if (!touch.quota || !seg_session_touch(s, event, w->packet->proto, w->direction, &touch))
 		return GONE;
 	seg_session_count(s, w->direction, w->length);
 	return leave(w, reason);
@@ -319,12 +345,12 @@ static __always_inline bool make_key(struct walk *w, const struct seg_packet *pa
 	if (packet->family == 4) {
 		ip4 = seg_at(data, data_end, seg_l3(packet), sizeof(*ip4));
 		if (ip4)
-			w->direction = seg_key_make(&w->key, packet, &ip4->src, &ip4->dst);
+			w->direction = seg_key_make(&w->key, packet, 4, &ip4->src, &ip4->dst);
 		return ip4;
 	}
 	ip6 = seg_at(data, data_end, seg_l3(packet), sizeof(*ip6));
 	if (ip6)
-		w->direction = seg_key_make(&w->key, packet, ip6->src.word, ip6->dst.word);
+		w->direction = seg_key_make(&w->key, packet, 6, ip6->src.word, ip6->dst.word);
 	return ip6;
 }
 
@@ -335,7 +361,7 @@ static __always_inline int related(struct walk *w, void *data, void *data_end)
 	struct seg_packet quote;
 	struct seg_session *s;
 	__u32 slot;
-	int reason = seg_quote_parse(data, data_end, &w->packet, &quote);
+	int reason = seg_quote_parse(data, data_end, w->packet, &quote);
 
 	if (reason != SEG_PARSED)
 		return leave(w, (__u32)reason);
@@ -356,23 +382,23 @@ static __always_inline int enter_zone(struct walk *w, int reason)
 	struct seg_zone_key key = {.zone = seg_constants.zone};
 	__u16 *zone;
 
-	if (seg_likely(!w->packet.vlan[0]))
+	if (seg_likely(!w->packet->vlan[0]))
 		return reason;
 	if (!FEATURE(VLAN))
 		return SEG_REASON_VLAN_UNKNOWN;
-	key.vlan[0] = w->packet.vlan[0];
-	key.vlan[1] = w->packet.vlan[1];
+	key.vlan[0] = w->packet->vlan[0];
+	key.vlan[1] = w->packet->vlan[1];
 	zone = bpf_map_lookup_elem(&seg_zones, &key);
 	if (!zone)
 		return SEG_REASON_VLAN_UNKNOWN;
-	w->packet.zone = *zone;
+	w->packet->zone = *zone;
 	return reason;
 }
 
 static __always_inline int judge(struct walk *w, void *data, void *data_end)
 {
 	int reason = seg_packet_parse(data, data_end, 0, seg_constants.features, seg_constants.zone,
-				      &w->packet);
+				      w->packet);
 	struct seg_session *s;
 	__u32 slot;
 	int action;
@@ -381,9 +407,9 @@ static __always_inline int judge(struct walk *w, void *data, void *data_end)
 		reason = enter_zone(w, reason);
 	if (seg_unlikely(reason != SEG_PARSED))
 		return leave(w, (__u32)reason);
-	if (seg_unlikely(w->packet.flags & SEG_PACKET_ICMP_ERROR))
+	if (seg_unlikely(w->packet->flags & SEG_PACKET_ICMP_ERROR))
 		return related(w, data, data_end);
-	if (!make_key(w, &w->packet, data, data_end))
+	if (!make_key(w, w->packet, data, data_end))
 		return leave(w, SEG_REASON_TRUNCATED);
 	s = find(w, &slot);
 	if (seg_unlikely(!s))
@@ -396,7 +422,8 @@ SEC("xdp")
 int seg_ingress(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
-	struct walk w = {.ctx = ctx};
+	struct seg_packet packet;
+	struct walk w = {.ctx = ctx, .packet = &packet};
 	__u32 zero = 0;
 
 	w.config = bpf_map_lookup_elem(&seg_config, &zero);

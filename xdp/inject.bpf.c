@@ -24,7 +24,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u32 seg_ifindex; /* the real interface */
-const volatile __u32 seg_mark;	  /* secret: SO_MARK of the worker's socket */
+const volatile __u32 seg_mark;    /* secret: SO_MARK of the worker's socket */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -8,7 +8,8 @@
 
 #include <linux/types.h>
 
-#define SEG_LIVE_FRAMES	   256	/* of one batch: what the kernel takes as one run of live frames */
+#define SEG_LIVE_FRAMES    256 /* of one batch */
+#define SEG_LIVE_RUN       32 /* the kernel delivers after so many: their pages stay in the cache */
 #define SEG_LIVE_FRAME_MAX 3072 /* bytes of a frame; a batch with a longer one takes the veth */
 
 struct seg_live_frame {

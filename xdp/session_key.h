@@ -85,11 +85,13 @@ static __always_inline void seg_addr_map(__be32 *to, const __be32 *from, __u8 fa
 /*
  * The key of the session that `packet` belongs to. `source` and `destination`
  * point at the addresses in its IP header, 4-byte aligned as the header's type
- * is: one word each for family 4, four for 6. Returns 0 if endpoint 0 sent it,
- * else 1. Writes every byte of `key`.
+ * is: one word each for family 4, four for 6. `family` is the packet's: a
+ * constant, so that the verifier sees what is read. Returns 0 if endpoint 0 sent
+ * it, else 1. Writes every byte of `key`.
  */
 static __always_inline __u32 seg_key_make(struct seg_key *key, const struct seg_packet *packet,
-					  const __be32 *source, const __be32 *destination)
+					  __u8 family, const __be32 *source,
+					  const __be32 *destination)
 {
 	struct seg_endpoint low = {source, packet->sport};
 	struct seg_endpoint high = {destination, packet->dport};
@@ -97,19 +99,19 @@ static __always_inline __u32 seg_key_make(struct seg_key *key, const struct seg_
 
 	if (seg_is_icmp(packet->proto))
 		low.port = high.port = seg_icmp_port(packet);
-	if (seg_endpoint_above(&low, &high, packet->family)) {
+	if (seg_endpoint_above(&low, &high, family)) {
 		struct seg_endpoint swapped = low;
 
 		low = high;
 		high = swapped;
 		direction = 1;
 	}
-	seg_addr_map(key->addr[0], low.addr, packet->family);
-	seg_addr_map(key->addr[1], high.addr, packet->family);
+	seg_addr_map(key->addr[0], low.addr, family);
+	seg_addr_map(key->addr[1], high.addr, family);
 	key->port[0] = low.port;
 	key->port[1] = high.port;
 	key->proto = packet->proto;
-	key->family = packet->family;
+	key->family = family;
 	key->zone = packet->zone;
 	return direction;
 }

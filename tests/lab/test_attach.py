@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from lab import BUILD, IFACE, POLICY, XDPSEG, Lab
+from lab import BUILD, IFACE, POLICY, SHUT_UDP, XDPSEG, Lab
 from system import check, check_equal, until
 
 EXIT_FAILED, EXIT_USAGE, EXIT_NOT_ATTACHED, EXIT_PRIVILEGE = 1, 2, 3, 4
@@ -12,7 +12,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_NOT_ATTACHED, EXIT_PRIVILEGE = 1, 2, 3, 4
 # An XDP program that passes everything, as `bpftool` and `ip` load it.
 PASS = """\
 __attribute__((section("xdp"), used)) int pass(void *ctx) { return 2; }
-char license[] __attribute__((section("license"), used)) = "GPL";
+char licence[] __attribute__((section("license"), used)) = "GPL";
 """
 
 
@@ -62,6 +62,18 @@ def test_detach_one_of_two():
         lab.server.ip("link", "del", "d0")
 
 
+def test_observe_passes_everything():
+    with Lab() as lab:
+        lab.observing = True
+        receiver = lab.receiver(4, SHUT_UDP)
+        lab.attach(POLICY, "--observe")
+        sender = lab.sender(4, SHUT_UDP)
+        for _ in range(10):  # the first by the worker, then by its session
+            sender.send(b"let me in")
+            check_equal(receiver.recv(16), b"let me in", "what the policy would deny")
+        check_equal(lab.stats()["rules"]["default"]["packets"], 10, "would have been denied")
+
+
 def test_not_attached():
     with Lab() as lab:
         for verb in (["status"], ["stats"], ["sessions"], ["detach", "--all"]):
@@ -83,6 +95,7 @@ def test_refuses_missing_interface():
 def test_refuses_interface_that_is_down():
     with Lab() as lab:
         lab.server.ip("link", "set", IFACE, "down")
+        until("the other end to notice", lambda: not lab.has_carrier(lab.client, "c0"))
         lab.retake()
         refused(lab, IFACE, says=["down", "up"])
 
@@ -119,6 +132,10 @@ def test_refuses_what_is_no_policy_file():
         for path in (fifo, lab.dir, f"{lab.dir}/none.yaml"):
             failure = lab.xdpseg("attach", IFACE, "--policy", path, code=EXIT_FAILED).failure
             check_equal(failure["file"], path, "file")
+        huge = f"{lab.dir}/huge.yaml"
+        with open(huge, "wb") as file:
+            file.truncate(1 << 30)
+        refused(lab, IFACE, "--policy", huge, says=["64 MiB"])
         path = f"{lab.dir}/latin1.yaml"
         with open(path, "wb") as file:
             file.write(POLICY.encode() + b"# caf\xe9\n")

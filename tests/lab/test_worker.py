@@ -83,11 +83,18 @@ def test_killed_100_times_under_traffic():
         with contextlib.suppress(Failed):
             until("the stream", lambda: len(sink.came) == stream.sent)
         missing = sorted(set(range(stream.sent)) - set(sink.came))
-        check(not missing, f"{len(missing)} of {stream.sent} datagrams lost over {KILLS} kills; "
-              f"counted losses: {losses(lab)}")
+        check_losses(lab, len(missing), stream.sent)
         twice = [number for number, times in sink.came.items() if times > 1]
         check(not twice, f"{len(twice)} of {stream.sent} datagrams came twice")
         check_nothing_came(shut)
+
+
+def check_losses(lab, missing, sent):
+    """A busy machine may take 200 ms to start a worker: what on-worker-loss drops then has a name."""
+    counted = losses(lab)
+    check(missing <= sum(counted.values()), f"{missing} of {sent} lost, but counted: {counted}")
+    check(set(counted) <= {"worker-lost"}, f"{missing} of {sent} lost: {counted}")
+    check(missing * 100 <= sent, f"{missing} of {sent} lost: {counted}")
 
 
 def check_nothing_came(sock):

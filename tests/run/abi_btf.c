@@ -10,6 +10,7 @@
 
 #include "abi.h"
 #include "check.h"
+#include "live.h"
 
 struct member {
 	const char *name;
@@ -23,10 +24,17 @@ struct layout {
 	size_t count;
 };
 
-#define M(type, member) {#member, offsetof(struct type, member)}
-#define LAYOUT(type, ...)                                                                    \
-	{#type, sizeof(struct type), (const struct member[]){__VA_ARGS__},                   \
-	 sizeof((const struct member[]){__VA_ARGS__}) / sizeof(struct member)}
+#define M(type, member)                                                                            \
+	{                                                                                          \
+#member, offsetof(struct type, member)                                             \
+	}
+#define LAYOUT(type, ...)                                                                          \
+	{                                                                                          \
+#type, sizeof(struct type),                                                        \
+			(const struct member[]){__VA_ARGS__ },                                     \
+						sizeof((const struct member[]){__VA_ARGS__}) /     \
+							sizeof(struct member)                      \
+	}
 
 static const struct layout layouts[] = {
 	LAYOUT(seg_key, M(seg_key, addr), M(seg_key, port), M(seg_key, proto), M(seg_key, family),
@@ -56,8 +64,14 @@ static const struct layout layouts[] = {
 	LAYOUT(seg_constants, M(seg_constants, seed), M(seg_constants, buckets),
 	       M(seg_constants, features), M(seg_constants, iface), M(seg_constants, queue_base),
 	       M(seg_constants, queues), M(seg_constants, half_open_max),
-	       M(seg_constants, established_max), M(seg_constants, zone),
-	       M(seg_constants, on_loss), M(seg_constants, spare)),
+	       M(seg_constants, established_max), M(seg_constants, zone), M(seg_constants, on_loss),
+	       M(seg_constants, spare)),
+	LAYOUT(seg_rule_count, M(seg_rule_count, count), M(seg_rule_count, sessions),
+	       M(seg_rule_count, spare)),
+	LAYOUT(seg_live, M(seg_live, next), M(seg_live, spare), M(seg_live, frame),
+	       M(seg_live, pad)),
+	LAYOUT(seg_live_frame, M(seg_live_frame, len), M(seg_live_frame, spare),
+	       M(seg_live_frame, data)),
 	LAYOUT(seg_zone_key, M(seg_zone_key, zone), M(seg_zone_key, vlan)),
 };
 
@@ -79,7 +93,7 @@ static long member_offset(const struct btf *btf, const struct btf_type *type, co
 
 TEST(abi, bpf_and_c_agree)
 {
-	struct btf *btf = btf__parse_elf(SEG_INGRESS_OBJECT, NULL);
+	struct btf *btf = btf__parse_elf(SEG_ABI_OBJECT, NULL);
 
 	check(btf != NULL);
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {

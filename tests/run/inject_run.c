@@ -8,21 +8,17 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "check.h"
 #include "inject.h"
-#include "inject.skel.h"
 #include "veth_lab.h"
 
 #define FRAMES 512
-#define MARK   0x5e61
 #define VLAN   100
 #define TAGGED 0x100000 /* numbers of tagged frames */
 
 static struct lab_socket xsk;
-static struct inject_bpf *bpf;
 static struct seg_inject inject;
 static struct seg_intent intent;
 static int stack;
@@ -30,26 +26,8 @@ static int stack;
 static void begin(void)
 {
 	lab_enter();
-	bpf = inject_bpf__open();
-	check(bpf);
-	bpf->rodata->seg_ifindex = lab_ifindex("inside");
-	bpf->rodata->seg_mark = MARK;
-	check_eq(inject_bpf__load(bpf), 0);
-	lab_attach_tc("inner", bpf_program__fd(bpf->progs.seg_reinject));
-	lab_attach_xdp("outer", bpf_program__fd(bpf->progs.seg_live));
-	lab_attach_xdp("inside", bpf_program__fd(bpf->progs.seg_live)); /* its RX queues exist only then */
-	lab_xsk(&xsk, "outer", FRAMES, FRAMES, MARK);
+	lab_inject(&inject, &xsk, FRAMES);
 	stack = lab_packet_socket("inside");
-	inject = (struct seg_inject){
-		.umem = xsk.umem,
-		.tx = &xsk.tx,
-		.tx_fd = xsk.fd,
-		.live = mmap(NULL, sizeof(struct seg_live), PROT_READ | PROT_WRITE, MAP_SHARED,
-			     bpf_map__fd(bpf->maps.seg_live_frames), 0),
-		.live_fd = bpf_program__fd(bpf->progs.seg_live),
-		.ifindex = lab_ifindex("inside"),
-	};
-	check(inject.live != MAP_FAILED);
 }
 
 /* --- frames that tell who they are ------------------------------------------------ */
@@ -116,7 +94,8 @@ static void expect_frame(uint32_t n)
 
 	do /* what the packet socket sees leaving is not meant */
 		length = receive(got, sizeof(got));
-	while (length >= 0 && (got[12] << 8 | got[13]) != 0x88b5 && (got[12] << 8 | got[13]) != 0x8100);
+	while (length >= 0 && (got[12] << 8 | got[13]) != 0x88b5 &&
+	       (got[12] << 8 | got[13]) != 0x8100);
 	make_frame(want, n);
 	check_eq(length, length_of(n));
 	check(!memcmp(want, got, (size_t)length));
@@ -157,7 +136,6 @@ static void deliver(enum seg_way way)
 				expect_frame(from + i);
 			n += sizes[s];
 		}
-	inject_bpf__destroy(bpf);
 }
 
 TEST(inject, veth_delivers_in_order)
@@ -183,7 +161,6 @@ TEST(inject, commit_again_does_nothing)
 			expect_frame(i);
 		check_eq(receive(frame, sizeof(frame)), -1);
 	}
-	inject_bpf__destroy(bpf);
 }
 
 /* A live batch that was cut short goes on where it stopped. */
@@ -201,7 +178,6 @@ TEST(inject, live_goes_on_where_it_stopped)
 	for (uint32_t i = 4; i < 10; i++)
 		expect_frame(i);
 	check_eq(receive(frame, sizeof(frame)), -1);
-	inject_bpf__destroy(bpf);
 }
 
 /* The live way fails: the veth takes the rest, and only that. */
@@ -220,7 +196,6 @@ TEST(inject, veth_takes_what_live_left)
 	check_eq(seg_inject_committed(&inject, &intent), 10);
 	for (uint32_t i = 3; i < 10; i++)
 		expect_frame(i);
-	inject_bpf__destroy(bpf);
 }
 
 /* Whoever sends into the veth without the mark gets nowhere. */
@@ -233,5 +208,4 @@ TEST(inject, veth_lets_no_stranger_in)
 	check_eq(setsockopt(xsk.fd, SOL_SOCKET, SO_MARK, &none, sizeof(none)), 0);
 	check_eq(send_batch(SEG_WAY_VETH, 0, 10), 0);
 	check_eq(receive(frame, sizeof(frame)), -1);
-	inject_bpf__destroy(bpf);
 }

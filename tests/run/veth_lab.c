@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "inject.skel.h"
+
 #define FRAME 4096
 
 static void must(int ok, const char *what)
@@ -67,9 +69,8 @@ void lab_xsk(struct lab_socket *s, const char *device, uint32_t frames, uint32_t
 	     uint32_t mark)
 {
 	struct xdp_umem_reg umem = {.len = (uint64_t)frames * FRAME, .chunk_size = FRAME};
-	struct sockaddr_xdp address = {.sxdp_family = AF_XDP,
-				       .sxdp_ifindex = lab_ifindex(device),
-				       .sxdp_flags = XDP_COPY};
+	struct sockaddr_xdp address = {
+		.sxdp_family = AF_XDP, .sxdp_ifindex = lab_ifindex(device), .sxdp_flags = XDP_COPY};
 	const int rings[] = {XDP_RX_RING, XDP_TX_RING, XDP_UMEM_FILL_RING,
 			     XDP_UMEM_COMPLETION_RING};
 
@@ -87,8 +88,33 @@ void lab_xsk(struct lab_socket *s, const char *device, uint32_t frames, uint32_t
 	must(!seg_ring_map(&s->rx, s->fd, SEG_RING_RX, entries), "rx ring");
 	must(!seg_ring_map(&s->tx, s->fd, SEG_RING_TX, entries), "tx ring");
 	must(!seg_ring_map(&s->fill, s->fd, SEG_RING_FILL, entries), "fill ring");
-	must(!seg_ring_map(&s->completion, s->fd, SEG_RING_COMPLETION, entries),
-	     "completion ring");
+	must(!seg_ring_map(&s->completion, s->fd, SEG_RING_COMPLETION, entries), "completion ring");
+}
+
+void lab_inject(struct seg_inject *inject, struct lab_socket *xsk, uint32_t frames)
+{
+	struct inject_bpf *bpf = inject_bpf__open();
+
+	must(bpf != NULL, "programs");
+	bpf->rodata->seg_ifindex = lab_ifindex("inside");
+	bpf->rodata->seg_mark = LAB_MARK;
+	must(!inject_bpf__load(bpf), "programs");
+	lab_attach_tc("inner", bpf_program__fd(bpf->progs.seg_reinject));
+	lab_attach_xdp("outer", bpf_program__fd(bpf->progs.seg_live));
+	/* its RX queues are registered only while it has a program: live frames need one to come
+	 * from */
+	lab_attach_xdp("inside", bpf_program__fd(bpf->progs.seg_live));
+	lab_xsk(xsk, "outer", frames, frames, LAB_MARK);
+	*inject = (struct seg_inject){
+		.umem = xsk->umem,
+		.tx = &xsk->tx,
+		.tx_fd = xsk->fd,
+		.live = mmap(NULL, sizeof(struct seg_live), PROT_READ | PROT_WRITE, MAP_SHARED,
+			     bpf_map__fd(bpf->maps.seg_live_frames), 0),
+		.live_fd = bpf_program__fd(bpf->progs.seg_live),
+		.ifindex = lab_ifindex("inside"),
+	};
+	must(inject->live != MAP_FAILED, "live frames");
 }
 
 int lab_packet_socket(const char *device)

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#include "rings.h"
+#include "inject.h"
 
 /* Enter a new network namespace and make both pairs there, up, with IPv6 silenced. */
 void lab_enter(void);
@@ -34,6 +34,11 @@ struct lab_socket {
 /* An AF_XDP socket with a UMEM of its own on queue 0, copy mode, rings of `entries`. */
 void lab_xsk(struct lab_socket *socket, const char *device, uint32_t frames, uint32_t entries,
 	     uint32_t mark);
+
+#define LAB_MARK 0x5e61
+
+/* Both programs loaded and attached; `xsk` sends into `outer`; live frames come from `inside`. */
+void lab_inject(struct seg_inject *inject, struct lab_socket *xsk, uint32_t frames);
 
 /* A packet socket that receives all of `device`, with VLAN tags as auxiliary data. */
 int lab_packet_socket(const char *device);

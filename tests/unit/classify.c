@@ -180,6 +180,34 @@ TEST(classify, interfaces)
 	check_str_eq(rule_of(image, flow), "default");
 }
 
+TEST(classify, groups_and_services_by_name)
+{
+	_cleanup_image_ struct seg_image *image = compiled(
+		"version: 1\n"
+		"rules:\n"
+		"- {id: web, from: [not: bad], to: web, service: [site, tcp/8080], action: allow}\n"
+		"- {id: bad, from: [bad, 10.9.0.1], action: deny}\n"
+		"groups:\n"
+		"  other: [172.16.0.0/12]\n"
+		"  web: {include: [dmz, '2001:db8::/64'], except: [10.0.1.66]}\n"
+		"  dmz: 10.0.1.0/24\n"
+		"  bad: [192.0.2.0/24, 192.0.2.128-192.0.3.5]\n"
+		"services: {site: [plain, tcp/443], plain: tcp/80}\n");
+
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "10.0.1.1", 6, 9, 80)), "web");
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "10.0.1.1", 6, 9, 443)), "web");
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "10.0.1.1", 6, 9, 8080)), "web");
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "10.0.1.1", 6, 9, 81)), "default");
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "10.0.1.66", 6, 9, 80)), "default");
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "10.0.2.1", 6, 9, 80)), "default");
+	check_str_eq(rule_of(image, flow_of("10.2.0.1", "172.16.0.1", 6, 9, 80)), "default");
+	check_str_eq(rule_of(image, flow_of("::1", "2001:db8::2", 6, 9, 80)), "web");
+	check_str_eq(rule_of(image, flow_of("192.0.2.1", "10.0.1.1", 6, 9, 80)), "bad");
+	check_str_eq(rule_of(image, flow_of("192.0.3.5", "10.0.1.1", 6, 9, 80)), "bad");
+	check_str_eq(rule_of(image, flow_of("192.0.3.6", "10.0.1.1", 6, 9, 80)), "web");
+	check_str_eq(rule_of(image, flow_of("10.9.0.1", "10.0.9.1", 6, 9, 80)), "bad");
+}
+
 /* The key that is named is the one that must change for the rule to match. */
 TEST(classify, mismatch)
 {

@@ -3,9 +3,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include "packet.h"
+#include "frame_key.h"
 #include "policy.h"
-#include "session_key.h"
 #include "worker_rig.h"
 
 #define SYN 0x02
@@ -71,13 +70,16 @@ static void put16(uint8_t *at, uint32_t value)
 static uint8_t *packet(uint8_t proto, uint8_t from, uint8_t to, uint16_t sport, uint16_t dport,
 		       uint8_t tcp_flags)
 {
-	static const uint32_t size_of[256] = {[IPPROTO_TCP] = 20, [IPPROTO_UDP] = 12, [IPPROTO_ICMP] = 12};
-	static const uint32_t sum_at[256] = {[IPPROTO_TCP] = 16, [IPPROTO_UDP] = 6, [IPPROTO_ICMP] = 2};
+	static const uint32_t size_of[256] = {
+		[IPPROTO_TCP] = 20, [IPPROTO_UDP] = 12, [IPPROTO_ICMP] = 12};
+	static const uint32_t sum_at[256] = {
+		[IPPROTO_TCP] = 16, [IPPROTO_UDP] = 6, [IPPROTO_ICMP] = 2};
 	uint8_t *frame = frames[count], *ip = frame + 14, *l4 = ip + 20;
 	uint32_t size = size_of[proto];
-	const uint8_t header[] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0,
-				  0x45, 0, 0, (uint8_t)(20 + size), 0, 0, 0, 0, 64, proto, 0, 0,
-				  192, 0, 2, from, 192, 0, 2, to};
+	const uint8_t header[] = {2, 0, 0,    0,   0,  1,     2, 0, 0,
+				  0, 0, 2,    8,   0,  0x45,  0, 0, (uint8_t)(20 + size),
+				  0, 0, 0,    0,   64, proto, 0, 0, 192,
+				  0, 2, from, 192, 0,  2,     to};
 
 	memset(frame, 0, sizeof(frames[0]));
 	memcpy(frame, header, sizeof(header));
@@ -96,9 +98,10 @@ static uint8_t *packet(uint8_t proto, uint8_t from, uint8_t to, uint16_t sport, 
 		put16(l4 + 4, dport);
 	}
 	put16(l4 + sum_at[proto],
-	      sum(l4, size, proto == IPPROTO_ICMP ? 0 : proto + size + (uint16_t)~sum(ip + 12, 8, 0)));
-	arrivals[count] = (struct seg_arrival){
-		.frame = frame, .length = 34 + size, .address = count * 4096};
+	      sum(l4, size,
+		  proto == IPPROTO_ICMP ? 0 : proto + size + (uint16_t)~sum(ip + 12, 8, 0)));
+	arrivals[count] =
+		(struct seg_arrival){.frame = frame, .length = 34 + size, .address = count * 4096};
 	return frame;
 }
 
@@ -115,11 +118,12 @@ static struct seg_key key_of(struct seg_packet *parsed)
 
 	check_eq(seg_packet_parse(a->frame, a->frame + a->length, 0, 0, rig.constants.zone, parsed),
 		 SEG_PARSED);
-	seg_key_make(&key, parsed, (const void *)(a->frame + 26), (const void *)(a->frame + 30));
+	check(seg_frame_key(a->frame, a->frame + a->length, parsed, &key) >= 0);
 	return key;
 }
 
-/* XDP claims a session for the packet, or queues it behind the one there is, and says so before it. */
+/* XDP claims a session for the packet, or queues it behind the one there is, and says so before it.
+ */
 static struct seg_outcome *queued(struct seg_session **out)
 {
 	struct seg_packet parsed;
@@ -211,7 +215,8 @@ TEST(decide, no_session_is_decided_all_the_same)
 	check(!(o->flags & SEG_OUTCOME_PUBLISH));
 }
 
-/* Its first packet asked; what follows in the batch goes the same way, in this burst and the next. */
+/* Its first packet asked; what follows in the batch goes the same way, in this burst and the next.
+ */
 TEST(decide, a_flows_second_packet_in_the_batch_follows_the_first)
 {
 	struct seg_outcome *first, *second;
@@ -264,7 +269,8 @@ TEST(decide, a_verdict_of_an_older_policy_is_judged_again)
 	check_eq(o->rule, RULE_WEB);
 }
 
-/* A reply is judged by the flow that it belongs to: this host began, so its policy is the egress one. */
+/* A reply is judged by the flow that it belongs to: this host began, so its policy is the egress
+ * one. */
 TEST(decide, a_reply_is_judged_by_its_flow)
 {
 	struct seg_session *s;
@@ -326,6 +332,22 @@ TEST(decide, pickup_takes_an_allowed_flow_up_loosely)
 	check_outcome(no, SEG_REASON_TCP_MIDFLOW, SEG_OUTCOME_KILL | SEG_OUTCOME_QUEUED);
 }
 
+/* The second packet of such a flow is no other flow. */
+TEST(decide, pickup_is_loose_for_the_whole_batch)
+{
+	struct seg_outcome *first, *second;
+
+	begin();
+	judge.pickup_until = 1001;
+	packet(IPPROTO_TCP, 1, 2, 1000, 80, ACK);
+	first = queued(NULL);
+	packet(IPPROTO_TCP, 1, 2, 1000, 80, ACK);
+	second = queued(NULL);
+	decide();
+	check(first->flags & SEG_OUTCOME_LOOSE);
+	check(second->flags & SEG_OUTCOME_LOOSE);
+}
+
 TEST(decide, a_reply_that_nobody_asked_for)
 {
 	struct seg_outcome *request, *reply;
@@ -361,6 +383,41 @@ TEST(decide, one_sided_an_answer_speaks_for_its_flow)
 	check_eq(data->reason, SEG_REASON_TCP_MIDFLOW);
 }
 
+/* --- VLANs, where the worker parses ---------------------------------------------------------- */
+
+static void tag(uint8_t *frame, uint16_t vid)
+{
+	memmove(frame + 16, frame + 12, arrivals[count].length - 12);
+	put16(frame + 12, 0x8100);
+	put16(frame + 14, vid);
+	arrivals[count].length += 4;
+}
+
+TEST(decide, a_vlan_that_the_policy_names_has_a_zone_and_others_none)
+{
+	static union {
+		struct seg_zone_list list;
+		uint8_t space[sizeof(struct seg_zone_list) + 16];
+	} zones;
+	struct seg_outcome *known, *unknown;
+
+	begin();
+	rig.constants.features |= SEG_FEATURE_VLAN;
+	zones.list.count = 1;
+	zones.list.entry[0].key =
+		(struct seg_zone_key){.zone = 1, .vlan = {SEG_VLAN_PRESENT | 7, 0}};
+	zones.list.entry[0].zone = 9;
+	judge.zones = &zones.list;
+	tag(packet(IPPROTO_UDP, 1, 2, 1000, 53, 0), 7);
+	known = arrives();
+	tag(packet(IPPROTO_UDP, 1, 2, 1000, 53, 0), 8);
+	unknown = arrives();
+	decide();
+	check_eq(unknown->reason, SEG_REASON_VLAN_UNKNOWN);
+	check(known->reason != SEG_REASON_VLAN_UNKNOWN);
+	check(known->flags & SEG_OUTCOME_COUNT);
+}
+
 /* --- broken ones ----------------------------------------------------------------------------- */
 
 TEST(decide, a_wrong_l4_checksum_changes_nothing)
@@ -379,7 +436,8 @@ TEST(decide, a_wrong_l4_checksum_changes_nothing)
 	check_outcome(known, SEG_REASON_BAD_L4_CHECKSUM, SEG_OUTCOME_QUEUED);
 }
 
-/* A sum that covers the pseudo-header only is completed where such frames come from, else it is wrong. */
+/* A sum that covers the pseudo-header only is completed where such frames come from, else it is
+ * wrong. */
 TEST(decide, a_partial_sum_is_completed_where_there_may_be_one)
 {
 	uint8_t whole[2], *frame;

@@ -92,7 +92,8 @@ TEST(frames, the_rings_are_believed)
 	check_census(0);
 }
 
-/* One worker's life until its `after`-th place: frames go round. Returns false if it lived through. */
+/* One worker's life until its `after`-th place: frames go round. Returns false if it lived through.
+ */
 static bool live_and_die(int after)
 {
 	lives = after;

@@ -142,11 +142,16 @@ TEST(hash, second_bucket_and_tag_are_independent)
 	}
 }
 
-/* Every word of the key counts. */
-TEST(hash, every_byte_counts)
+/* In an IPv4 key these are the same in every one: ::ffff:0:0/96. */
+static bool is_mapping(const struct seg_key *key, __u32 byte)
+{
+	return key->family == 4 && byte < 32 && byte % 16 < 12;
+}
+
+static void check_every_byte(__u8 family)
 {
 	struct seg_constants constants = {.buckets = 1u << 31};
-	struct seg_key key = {.family = 4};
+	struct seg_key key = {.family = family};
 	struct seg_hash base;
 
 	seeded(&constants);
@@ -155,6 +160,13 @@ TEST(hash, every_byte_counts)
 		struct seg_key other = key;
 
 		((__u8 *)&other)[i] ^= 1;
-		check(seg_hash_key(&other, &constants).bucket[0] != base.bucket[0]);
+		if (!is_mapping(&key, i))
+			check(seg_hash_key(&other, &constants).bucket[0] != base.bucket[0]);
 	}
+}
+
+TEST(hash, every_byte_counts)
+{
+	check_every_byte(4);
+	check_every_byte(6);
 }

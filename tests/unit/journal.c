@@ -5,9 +5,9 @@
  * exact; session counters lack one packet a death at most; no gate opens early and
  * each opens in the end; all frames are there.
  */
+#include <linux/bpf.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <linux/bpf.h>
 #include <sys/syscall.h>
 
 #include "worker_rig.h"
@@ -18,9 +18,10 @@
 
 static struct seg_lane lane;
 static jmp_buf death;
-static int lives;      /* places until the end; 0: for ever */
+static int lives; /* places until the end; 0: for ever */
 static int deaths;
 static bool live_way;
+static uint32_t live_fails; /* after this many frames of a run; 0: never */
 
 static void die_later(const char *name)
 {
@@ -50,6 +51,10 @@ long __wrap_syscall(long number, ...)
 		rig_deliver(frame->data);
 		rig.live.next++;
 		die_later("frame");
+		if (live_fails && i + 1 == live_fails) {
+			errno = EBUSY;
+			return -1;
+		}
 	}
 	return 0;
 }
@@ -201,7 +206,8 @@ static void check_sessions(void)
 
 		counted += seg_count_packets(s->count[0]) + seg_count_packets(s->count[1]);
 		check_eq(seg_verdict_now(s, 1), i == 3 ? SEG_VERDICT_DENY : SEG_VERDICT_ALLOW);
-		check_eq(seg_state_class(s->state), i == 3 ? SEG_CLASS_DENIED : SEG_CLASS_HALF_OPEN);
+		check_eq(seg_state_class(s->state),
+			 i == 3 ? SEG_CLASS_DENIED : SEG_CLASS_HALF_OPEN);
 	}
 	check(counted <= PACKETS && counted + (uint64_t)deaths >= PACKETS);
 	check(rig.quota.class[SEG_CLASS_HALF_OPEN].used >= 3);
@@ -269,6 +275,7 @@ TEST(journal, death_anywhere_by_live_frames)
 TEST(journal, nobody_dies_and_nothing_is_missing)
 {
 	begin();
+	live_way = false;
 	check(!live(0));
 	rig_send();
 	check_queue();
@@ -277,14 +284,41 @@ TEST(journal, nobody_dies_and_nothing_is_missing)
 		check(rig.slots[i].gate & SEG_GATE_OPEN);
 }
 
-/* Live frames that are not to be had: the veth takes the batch. */
+static void die_before_the_gate(const char *name)
+{
+	if (!strcmp(name, "PUBLISH_COUNTED"))
+		longjmp(death, 1);
+}
+
+/* The last packet of its flow: nobody else will ever pass this gate. */
+TEST(journal, a_gate_at_which_a_worker_died_opens_in_the_end)
+{
+	rig_begin();
+	rig_lane(&lane);
+	check_eq(seg_lane_recover(&lane, 0), 0);
+	seg_frames_cycle(&lane.frames);
+	check(rig_receive(0, 100));
+	rig_session(0, 7, 1);
+	on_place = die_before_the_gate;
+	if (!setjmp(death))
+		turn(1);
+	on_place = NULL;
+	rig_lane(&lane);
+	check_eq(seg_lane_recover(&lane, MS), 0);
+	check_eq(seg_gate_handled(rig.slots[0].gate), 0);
+	seg_publish_gaps(&lane.publisher, 1, 100 * MS);
+	check(rig.slots[0].gate & SEG_GATE_OPEN);
+}
+
+/* The live way fails half-way: the veth takes the rest, and only that. */
 TEST(journal, live_fails_and_the_veth_takes_over)
 {
 	begin();
-	rig_lane(&lane);
-	check_eq(seg_lane_recover(&lane, MS), 0);
-	turn(1);
-	check_eq(rig.tx.producer, 1);
+	live_way = true;
+	live_fails = 5;
+	check(!live(0));
+	live_fails = 0;
+	check_end();
 }
 
 TEST(journal, idle_says_that_all_was_consumed)

@@ -217,9 +217,8 @@ TEST(policy, bounds)
 	check_eq(compile_repeated("#", "#", SEG_POLICY_TEXT_MAX, ""), -E2BIG);
 }
 
-/* Each group holds the one before twice, or each rule a wide service: small texts, huge products.
- */
-TEST(policy, unfolding_is_bounded)
+/* A wide service in many rules: a small text, a huge product. */
+TEST(policy, rows_are_bounded)
 {
 	size_t len, at;
 	_cleanup_free_ char *text = repeated("version: 1\nservices: {a: [tcp/1", ", tcp/1", 60000,
@@ -231,6 +230,18 @@ TEST(policy, unfolding_is_bounded)
 	for (int i = 0; i < 1000; i++)
 		at += (size_t)sprintf(all + at, "- {service: a, action: deny}\n");
 	check_eq(compile_text(all, at, &err), -E2BIG);
+	check(strstr(err.what, "combinations"));
+}
+
+/* Each service holds the one before twice. */
+TEST(policy, unfolding_is_bounded)
+{
+	char text[4096] = "version: 1\nservices:\n  s0: [tcp/1, tcp/2]\n";
+	size_t at = strlen(text);
+
+	for (int i = 1; i < 31; i++)
+		at += (size_t)sprintf(text + at, "  s%d: [s%d, s%d]\n", i, i - 1, i - 1);
+	check(strstr(wrong_of(text), "unfold to too many"));
 }
 
 TEST(policy, nesting_is_bounded)

@@ -35,8 +35,8 @@ static struct seg_outcome outcome(uint8_t verdict)
 		.rule = 3,
 		.generation = 1,
 		.incarnation = 7,
-		.reason = verdict == SEG_VERDICT_ALLOW ? SEG_REASON_RULE_ALLOW :
-							 SEG_REASON_RULE_DENY,
+		.reason =
+			verdict == SEG_VERDICT_ALLOW ? SEG_REASON_RULE_ALLOW : SEG_REASON_RULE_DENY,
 		.verdict = verdict,
 		.proto = 17,
 		.flags = SEG_OUTCOME_COUNT | SEG_OUTCOME_PUBLISH | SEG_OUTCOME_QUEUED |

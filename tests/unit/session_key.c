@@ -31,8 +31,8 @@ static __u32 both(const struct seg_packet *there, const __be32 *a, const __be32 
 	memset(&other, 0x55, sizeof(other));
 	back.sport = there->dport;
 	back.dport = there->sport;
-	direction = seg_key_make(key, there, a, b);
-	check_eq(seg_key_make(&other, &back, b, a), !direction);
+	direction = seg_key_make(key, there, there->family, a, b);
+	check_eq(seg_key_make(&other, &back, back.family, b, a), !direction);
 	check(memcmp(key, &other, sizeof(other)) == 0);
 	return direction;
 }
@@ -102,8 +102,8 @@ TEST(key, echo_and_reply_are_one_flow)
 
 		request.icmp_type = types[i][1];
 		reply.icmp_type = types[i][2];
-		seg_key_make(&key, &request, low6, high6);
-		seg_key_make(&back, &reply, high6, low6);
+		seg_key_make(&key, &request, 6, low6, high6);
+		seg_key_make(&back, &reply, 6, high6, low6);
 		check(memcmp(&key, &back, sizeof(key)) == 0);
 		check_eq(key.port[0], htons(0x1234));
 		check_eq(key.port[1], htons(0x1234));
@@ -119,7 +119,7 @@ TEST(key, other_icmp_goes_by_type_and_code)
 
 	packet.icmp_type = ICMP_DEST_UNREACH;
 	packet.icmp_code = ICMP_PORT_UNREACH;
-	seg_key_make(&key, &packet, &a, &b);
+	seg_key_make(&key, &packet, 4, &a, &b);
 	check_eq(key.port[0], htons(ICMP_DEST_UNREACH << 8 | ICMP_PORT_UNREACH));
 	check_eq(key.port[1], key.port[0]);
 }
@@ -133,7 +133,7 @@ TEST(key, ports_of_other_protocols_stay)
 	struct seg_key key;
 
 	packet.icmp_type = ICMP_DEST_UNREACH;
-	seg_key_make(&key, &packet, &a, &b);
+	seg_key_make(&key, &packet, 4, &a, &b);
 	check_eq(key.port[0], htons(7));
 	check_eq(key.port[1], htons(8));
 }

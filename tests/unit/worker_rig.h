@@ -41,7 +41,7 @@ static struct rig {
 	struct seg_session slots[RIG_SLOTS];
 	struct seg_constants constants;
 	struct seg_live live;
-	uint32_t sent; /* frames of the tx ring that the kernel has looked at */
+	uint32_t sent;            /* frames of the tx ring that the kernel has looked at */
 	uint32_t delivered[4096]; /* numbers of the packets that the stack got */
 	uint32_t delivered_count;
 } rig;
@@ -107,8 +107,7 @@ static inline bool rig_receive(uint32_t number, uint32_t length)
 {
 	uint64_t address;
 
-	if (rig.fill.consumer == rig.fill.producer ||
-	    rig.rx.producer - rig.rx.consumer == RIG_RING)
+	if (rig.fill.consumer == rig.fill.producer || rig.rx.producer - rig.rx.consumer == RIG_RING)
 		return false;
 	address = rig.fill.addr[rig.fill.consumer++ % RIG_RING] + 256;
 	memcpy(&rig.umem[address], &number, sizeof(number));

@@ -32,7 +32,7 @@ enum seg_worker_fd {
 	SEG_FD_TAGS,     /* BPF maps, to mmap: read and write... */
 	SEG_FD_SLOTS,
 	SEG_FD_QUEUES,
-	SEG_FD_RULES,
+	SEG_FD_RULES, /* of this image: one entry a rule, and one for the default */
 	SEG_FD_QUOTA,
 	SEG_FD_CONFIG, /* ...read only */
 	SEG_FD_LIVE,   /* program seg_live for BPF_PROG_RUN with live frames; absent before 5.18 */
@@ -101,13 +101,17 @@ enum seg_worker_exit {
 /* --- keeper <-> spawner, SOCK_SEQPACKET ----------------------------------- */
 
 enum seg_spawn_kind {
-	SEG_SPAWN_START,   /* keeper: descriptors by SCM_RIGHTS, in the order of enum seg_worker_fd;
-			      an   absent one is the handover's, twice */
-	SEG_SPAWN_STOP,    /* keeper: end that worker, close its descriptors */
-	SEG_SPAWN_IMAGE,   /* keeper: one descriptor, the policy that the next worker starts with */
-	SEG_SPAWN_STARTED, /* spawner: pid */
-	SEG_SPAWN_ENDED,   /* spawner: pid, wait status; another one is started at once, unless
-			      stopped */
+	/* from the keeper */
+	SEG_SPAWN_START, /* a worker; descriptors by SCM_RIGHTS, in the order of enum seg_worker_fd;
+			    an absent one is the handover's, twice */
+	SEG_SPAWN_STOP,  /* end that worker, close its descriptors */
+	SEG_SPAWN_RESTART, /* end that worker, it hangs; another one is started at once */
+	SEG_SPAWN_IMAGE,   /* what the next worker starts with; descriptors: SEG_FD_HANDOVER, _IMAGE,
+			      _RULES and _ZONES, absent ones as in START */
+	SEG_SPAWN_EXIT,    /* end all workers, then yourself */
+	/* from the spawner */
+	SEG_SPAWN_STARTED, /* pid */
+	SEG_SPAWN_ENDED,   /* pid, wait status; another one is started at once, unless stopped */
 };
 
 struct seg_spawn {
@@ -121,7 +125,8 @@ struct seg_spawn {
 
 enum seg_doorbell_kind {
 	SEG_DOORBELL_READY,  /* worker: rings are filled; `generation` of the policy it has */
-	SEG_DOORBELL_POLICY, /* keeper: one descriptor, a new image; `generation` */
+	SEG_DOORBELL_POLICY, /* keeper: a new policy of `generation`; two descriptors: its image and
+				its rule counters (as SEG_FD_IMAGE and SEG_FD_RULES) */
 	SEG_DOORBELL_ACK, /* worker: nothing decided by an older generation is on its way any more
 			   */
 };

@@ -70,30 +70,20 @@ static int request_attach(const struct seg_cli *cli, const json_t *request, json
 	return seg_client_call(cli->global.runtime_dir, "/v1/attach", request, reply, err);
 }
 
-/* A daemon that was started for nothing leaves; what the caller did is undone when we return. */
-static void await_leaving(const struct seg_cli *cli)
-{
-	_cleanup_close_ int pidfd = seg_client_daemon_pidfd(cli->global.runtime_dir, NULL);
-
-	if (pidfd >= 0)
-		seg_daemon_wait(pidfd, LEAVE_MS);
-}
-
 /* Start the daemon, then ask it. Where another client was quicker, its daemon is as good. */
 static int start_and_attach(const struct seg_cli *cli, const json_t *request, json_t **reply,
 			    struct seg_error *err)
 {
 	const struct attach_options *options = cli->values;
 	struct seg_error start = {0};
-	int r = seg_daemon_start(cli->global.runtime_dir,
-				 options->foreground || cli->global.verbose, &start);
-	bool ours = !r;
+	_cleanup_close_ int daemon = seg_daemon_start(
+		cli->global.runtime_dir, options->foreground || cli->global.verbose, &start);
+	int r = request_attach(cli, request, reply, err);
 
-	r = request_attach(cli, request, reply, err);
-	if (r == -ECONNREFUSED && !ours)
+	if (r == -ECONNREFUSED && daemon < 0)
 		*err = start;
-	if (r && ours)
-		await_leaving(cli);
+	if (r && daemon >= 0)
+		seg_daemon_wait(daemon, LEAVE_MS);
 	return r;
 }
 

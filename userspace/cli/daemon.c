@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 
 #include "cleanup.h"
@@ -84,6 +85,16 @@ static size_t read_ready(int fd, char *text, size_t size)
 	return used;
 }
 
+/* Its last words: a line that says what is wrong, and one how to mend it. */
+static void report_words(const char *text, struct seg_error *err)
+{
+	size_t what = strcspn(text, "\n"), mend = what + (text[what] != '\0');
+
+	seg_error_set(err, ECHILD, "%.*s", (int)what, text);
+	if (text[mend])
+		seg_error_mend(err, "%.*s", (int)strcspn(text + mend, "\n"), text + mend);
+}
+
 /* It ended before it was ready. */
 static int report_failure(pid_t pid, const char *text, struct seg_error *err)
 {
@@ -92,7 +103,7 @@ static int report_failure(pid_t pid, const char *text, struct seg_error *err)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (*text)
-		seg_error_set(err, ECHILD, "%.*s", (int)strcspn(text, "\n"), text);
+		report_words(text, err);
 	else if (WIFSIGNALED(status))
 		seg_error_set(err, ECHILD, "xdpsegd was killed while it started: %s",
 			      strsignal(WTERMSIG(status)));
@@ -122,7 +133,10 @@ int seg_daemon_start(const char *runtime_dir, bool keep_stderr, struct seg_error
 	close(pipe[1]);
 	if (r)
 		return seg_error_set(err, -r, "cannot start %s: %s", path, strerror(-r));
-	return read_ready(ready, text, sizeof(text)) == 1 ? 0 : report_failure(pid, text, err);
+	if (read_ready(ready, text, sizeof(text)) != 1)
+		return report_failure(pid, text, err);
+	r = pidfd_open(pid, 0);
+	return r < 0 ? seg_error_set(err, errno, "cannot watch xdpsegd: %s", strerror(errno)) : r;
 }
 
 int seg_daemon_wait(int pidfd, int timeout_ms)

@@ -72,6 +72,7 @@ static int check(const char *path, const char *text, size_t len, struct seg_erro
 
 	if (len > SEG_POLICY_FILE_MAX) {
 		seg_error_set(err, EFBIG, "a policy of over %u MiB", SEG_POLICY_FILE_MAX >> 20);
+		seg_error_mend(err, "is that the right file?");
 		seg_error_place(err, path, 0, 0, NULL);
 		return -EFBIG;
 	}

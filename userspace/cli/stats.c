@@ -36,9 +36,12 @@ static void set_cell(struct libscols_line *row, size_t column, const json_t *val
 				json_is_string(value) ? json_string_value(value) : "-");
 }
 
-/* A group of counters, named in its first row; those of 0 are left out unless all are asked for. */
+/*
+ * A group of counters, named in its first row; those of 0 are left out unless
+ * all are asked for, those of `others` always.
+ */
 static void add_counts(const struct seg_view *view, struct libscols_table *table, const char *group,
-		       json_t *counts)
+		       json_t *counts, const json_t *others)
 {
 	const char *name;
 	json_t *count;
@@ -47,7 +50,7 @@ static void add_counts(const struct seg_view *view, struct libscols_table *table
 		struct libscols_line *row;
 		char text[SEG_HUMAN_MAX];
 
-		if (!packets_of(count) && !view->all)
+		if ((!packets_of(count) && !view->all) || json_object_get(others, name))
 			continue;
 		row = seg_columns_row(table, seg_view_colour(name));
 		seg_columns_set(row, 0, "%s", group);
@@ -62,19 +65,14 @@ static int print_counts(const struct seg_view *view, const json_t *iface)
 {
 	static const struct seg_column COLUMNS[] = {
 		{"BY", false}, {"", false}, {"PACKETS", true}, {"BYTES", true}};
-	static const struct {
-		const char *key, *name;
-	} GROUPS[] = {
-		{"verdicts", "verdict"},
-		{"paths", "path"},
-		{"reasons", "reason"},
-		{"losses", "loss"},
-	};
+	json_t *losses = json_object_get(iface, "losses");
 	struct libscols_table *table;
 
 	table = seg_columns_new(COLUMNS, SEG_ARRAY_SIZE(COLUMNS), view->to, view->colour);
-	for (size_t i = 0; i < SEG_ARRAY_SIZE(GROUPS); i++)
-		add_counts(view, table, GROUPS[i].name, json_object_get(iface, GROUPS[i].key));
+	add_counts(view, table, "verdict", json_object_get(iface, "verdicts"), NULL);
+	add_counts(view, table, "path", json_object_get(iface, "paths"), NULL);
+	add_counts(view, table, "reason", json_object_get(iface, "reasons"), losses);
+	add_counts(view, table, "loss", losses, NULL);
 	return seg_columns_print(table);
 }
 

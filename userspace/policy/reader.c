@@ -10,8 +10,6 @@
 #include "policy.h"
 #include "text.h"
 
-#define DEPTH_MAX 16
-
 /* --- places -------------------------------------------------------------- */
 
 static size_t line_start(const struct seg_reader *reader, size_t at)
@@ -153,19 +151,18 @@ static int syntax_error(struct seg_reader *reader)
 
 static const struct {
 	enum seg_node node;
-	int deeper;
 	bool silent; /* nothing to look at */
 } EVENTS[] = {
 	[FYET_NONE] = {.silent = true},
 	[FYET_STREAM_START] = {.silent = true},
-	[FYET_STREAM_END] = {SEG_NODE_END, 0, false},
+	[FYET_STREAM_END] = {SEG_NODE_END, false},
 	[FYET_DOCUMENT_START] = {.silent = true},
 	[FYET_DOCUMENT_END] = {.silent = true},
-	[FYET_MAPPING_START] = {SEG_NODE_MAP, 1, false},
-	[FYET_MAPPING_END] = {SEG_NODE_MAP_END, -1, false},
-	[FYET_SEQUENCE_START] = {SEG_NODE_LIST, 1, false},
-	[FYET_SEQUENCE_END] = {SEG_NODE_LIST_END, -1, false},
-	[FYET_SCALAR] = {SEG_NODE_SCALAR, 0, false},
+	[FYET_MAPPING_START] = {SEG_NODE_MAP, false},
+	[FYET_MAPPING_END] = {SEG_NODE_MAP_END, false},
+	[FYET_SEQUENCE_START] = {SEG_NODE_LIST, false},
+	[FYET_SEQUENCE_END] = {SEG_NODE_LIST_END, false},
+	[FYET_SCALAR] = {SEG_NODE_SCALAR, false},
 	[FYET_ALIAS] = {.silent = true},
 };
 
@@ -182,8 +179,6 @@ static int refuse(struct seg_reader *reader)
 					"tags are not part of a policy");
 	if (event->type == FYET_DOCUMENT_START && reader->documents++)
 		return seg_reader_error(reader, reader->at, EINVAL, "a policy is one document");
-	if (reader->depth > DEPTH_MAX)
-		return seg_reader_error(reader, reader->at, EINVAL, "nested too deeply");
 	return 0;
 }
 
@@ -239,7 +234,6 @@ static int take_event(struct seg_reader *reader, bool *silent)
 		reader->at = (uint32_t)mark->input_pos;
 	*silent = EVENTS[reader->event->type].silent;
 	reader->node = EVENTS[reader->event->type].node;
-	reader->depth += (unsigned int)EVENTS[reader->event->type].deeper;
 	r = refuse(reader);
 	if (!r && reader->event->type == FYET_SCALAR)
 		r = read_word(reader);

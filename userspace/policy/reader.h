@@ -2,8 +2,9 @@
 /*
  * reader.h - YAML as a stream of nodes with places, on libfyaml's events (its
  * document API costs ten times the time and memory). What a policy has no use
- * for is refused here: anchors, aliases, tags, a second document, deep
- * nesting, what is not UTF-8. So nothing that is read can grow beyond the text.
+ * for is refused here: anchors, aliases, tags, escapes, a second document, what
+ * is not UTF-8. So nothing that is read can grow beyond the text; how deep it may
+ * nest is the language's business (no key holds itself).
  */
 #ifndef SEG_READER_H
 #define SEG_READER_H
@@ -32,7 +33,7 @@ struct seg_reader {
 	const char *name, *text;
 	size_t text_len;
 	struct seg_error *err;
-	unsigned int depth, documents;
+	unsigned int documents;
 	struct seg_place {
 		uint32_t at, line, column;
 	} place; /* where seg_reader_place() stands, from 0 */

@@ -9,7 +9,7 @@
 
 #include "build.h"
 
-#define WORK_MAX    (32u << 20) /* addresses and services copied while names are unfolded */
+#define WORK_MAX    (16u << 20) /* addresses and services copied while names are unfolded */
 #define NESTING_MAX 32          /* groups within groups */
 
 static int work_add(struct seg_build *b, uint32_t at, uint32_t n)

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* control.c - the keeper's logic without a kernel: ages, accounts, the reaper, the state file. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "age.h"
+#include "check.h"
+#include "clock.h"
+#include "policy.h"
+#include "process.h"
+#include "reaper.h"
+#include "session.h"
+#include "watch.h"
+
+#define SECOND SEG_NS_PER_S
+
+/* --- a table in memory, and a policy of one rule
+ * --------------------------------------------------- */
+
+#define BUCKETS 4
+#define SLOTS   (BUCKETS * SEG_BUCKET_SLOTS)
+
+static struct rig {
+	struct seg_tags tags[BUCKETS];
+	struct seg_session slots[SLOTS];
+	struct seg_queue queues[SEG_QUEUES_MAX];
+	struct seg_quota quota;
+	struct seg_tables tables;
+	struct seg_account account;
+	struct seg_rulebook book;
+	struct seg_rule_count rules[2];
+	struct seg_reaper reaper;
+	int graces;
+	void (*during_grace)(void);
+} rig;
+
+static int grace(struct seg_tables *tables)
+{
+	(void)tables;
+	rig.graces++;
+	if (rig.during_grace)
+		rig.during_grace();
+	return 0;
+}
+
+static void rig_begin(void)
+{
+	static const char text[] = "version: 1\nname: x\nrules:\n  - {id: one, action: allow}\n";
+	const struct seg_policy_text policy = {.name = "x", .text = text, .length = strlen(text)};
+
+	memset(&rig, 0, sizeof(rig));
+	rig.tables.table = (struct seg_table){rig.tags, rig.slots, BUCKETS, 0};
+	rig.tables.queues = rig.queues;
+	rig.tables.quota = &rig.quota;
+	check_eq(seg_account_open(&rig.account, SLOTS, NULL), 0);
+	check_eq(seg_policy_compile(policy.name, policy.text, policy.length, &rig.book.image, NULL),
+		 0);
+	rig.book.rules = rig.rules;
+	rig.book.entries = 2;
+	rig.book.generation = 7;
+	rig.reaper = (struct seg_reaper){&rig.tables, &rig.account, &rig.book, grace, 0, 0, 0};
+}
+
+static void rig_end(void)
+{
+	seg_account_close(&rig.account);
+	seg_image_free(rig.book.image);
+}
+
+/* A session that rule 0 allows, last seen at `seen`, that counted one packet of 100 bytes each way.
+ */
+static struct seg_session *put(uint32_t slot, uint8_t proto, uint8_t l4, uint64_t seen)
+{
+	struct seg_session *s = &rig.slots[slot];
+
+	rig.tags[slot / SEG_BUCKET_SLOTS].word[slot % SEG_BUCKET_SLOTS / 8] |= 1ull << slot % 8 * 8;
+	s->key.family = 4;
+	s->key.proto = proto;
+	s->state = seg_state_make(SEG_LIFE_LIVE, l4, 0, 3, seg_clock_tick(seen));
+	s->verdict[rig.book.generation & 1] =
+		seg_verdict_make(SEG_VERDICT_ALLOW, 0, rig.book.generation, 0);
+	s->gate = SEG_GATE_OPEN | seg_clock_tick(seen);
+	s->count[0] = s->count[1] = seg_count_pack(1, 100);
+	rig.quota.class[SEG_CLASS_HALF_OPEN].used++;
+	return s;
+}
+
+/* --- age
+ * ---------------------------------------------------------------------------------------------- */
+
+TEST(age, each_state_has_its_timeout)
+{
+	static const struct {
+		uint8_t proto, l4;
+		enum seg_timeout timeout;
+	} rows[] = {
+		{IPPROTO_TCP, SEG_L4_OPENING, SEG_TIMEOUT_TCP_SYN},
+		{IPPROTO_TCP, SEG_L4_ESTABLISHED, SEG_TIMEOUT_TCP_ESTABLISHED},
+		{IPPROTO_TCP, SEG_L4_CLOSING, SEG_TIMEOUT_TCP_FIN},
+		{IPPROTO_TCP, SEG_L4_TIME_WAIT, SEG_TIMEOUT_TCP_TIME_WAIT},
+		{IPPROTO_TCP, 255, SEG_TIMEOUT_TCP_SYN},
+		{IPPROTO_UDP, SEG_L4_OPENING, SEG_TIMEOUT_UDP},
+		{IPPROTO_UDP, SEG_L4_ESTABLISHED, SEG_TIMEOUT_UDP_STREAM},
+		{IPPROTO_ICMP, SEG_L4_ESTABLISHED, SEG_TIMEOUT_ICMP},
+		{IPPROTO_ICMPV6, SEG_L4_OPENING, SEG_TIMEOUT_ICMP},
+		{IPPROTO_SCTP, SEG_L4_ESTABLISHED, SEG_TIMEOUT_OTHER},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_eq(seg_age_timeout(rows[i].proto,
+					 seg_state_make(SEG_LIFE_LIVE, rows[i].l4, 0, 0, 0)),
+			 rows[i].timeout);
+}
+
+/* "Seen" may be later than "now" by a tick, and wraps after 52 days. */
+TEST(age, time_is_modular)
+{
+	check_eq(seg_clock_since(5, 5), 0);
+	check_eq(seg_clock_since(6, 5), 0);
+	check_eq(seg_clock_since(0xffffffff, 1), 2ull << SEG_TICK_SHIFT);
+}
+
+/* --- the reaper
+ * ------------------------------------------------------------------------------------------ */
+
+TEST(reaper, the_silent_die_and_leave_their_counters)
+{
+	rig_begin();
+	put(0, IPPROTO_ICMP, SEG_L4_OPENING, 100 * SECOND);
+	put(17, IPPROTO_TCP, SEG_L4_ESTABLISHED, 100 * SECOND);
+	check_eq(seg_reaper_round(&rig.reaper, 105 * SECOND), 0);
+	check_eq(rig.graces, 0);
+	check_eq(seg_reaper_round(&rig.reaper, 111 * SECOND), 1);
+	check_eq(rig.graces, 1);
+	check_eq(seg_state_life(rig.slots[0].state), SEG_LIFE_FREE);
+	check_eq(seg_state_incarnation(rig.slots[0].state), 4);
+	check_eq(rig.rules[0].count.packets, 2);
+	check_eq(rig.rules[0].count.bytes, 200);
+	check_eq(rig.rules[0].sessions, 1);
+	check_eq(rig.quota.class[SEG_CLASS_HALF_OPEN].used, 1);
+	check(seg_reaper_needed(&rig.reaper));
+	check_eq(seg_reaper_round(&rig.reaper, 7301 * SECOND), 1);
+	check(!seg_reaper_needed(&rig.reaper));
+	rig_end();
+}
+
+TEST(reaper, a_claim_that_was_given_up_counts_nowhere)
+{
+	rig_begin();
+	put(3, IPPROTO_TCP, SEG_L4_OPENING, SECOND);
+	rig.slots[3].key.family = 0;
+	rig.slots[3].state = seg_state_set_life(rig.slots[3].state, SEG_LIFE_DEAD);
+	check_eq(seg_reaper_round(&rig.reaper, SECOND), 1);
+	check_eq(rig.rules[0].sessions, 0);
+	check_eq(rig.quota.class[SEG_CLASS_HALF_OPEN].used, 1);
+	rig_end();
+}
+
+/* A worker in the middle of a batch may hold the session: nothing is freed before it moves. */
+TEST(reaper, workers_are_waited_for)
+{
+	rig_begin();
+	rig.queues[2].batches = 5;
+	put(0, IPPROTO_ICMP, SEG_L4_OPENING, 0);
+	check_eq(seg_reaper_round(&rig.reaper, 60 * SECOND), 0);
+	check_eq(seg_state_life(rig.slots[0].state), SEG_LIFE_DEAD);
+	rig.queues[2].batches = 6;
+	check_eq(seg_reaper_round(&rig.reaper, 61 * SECOND), 1);
+	rig_end();
+}
+
+static void worker_moves(void)
+{
+	rig.queues[0].batches += 2;
+}
+
+TEST(reaper, a_worker_that_moved_on_holds_nothing)
+{
+	rig_begin();
+	rig.queues[0].batches = 5;
+	rig.during_grace = worker_moves;
+	put(0, IPPROTO_ICMP, SEG_L4_OPENING, 0);
+	check_eq(seg_reaper_round(&rig.reaper, 60 * SECOND), 1);
+	rig_end();
+}
+
+static void packet_counts(void)
+{
+	rig.slots[0].count[0] += seg_count_pack(1, 60);
+}
+
+/* What a program that found it late still counts is not lost. */
+TEST(reaper, counters_are_read_after_the_grace_period)
+{
+	rig_begin();
+	rig.during_grace = packet_counts;
+	put(0, IPPROTO_ICMP, SEG_L4_OPENING, 0);
+	check_eq(seg_reaper_round(&rig.reaper, 60 * SECOND), 1);
+	check_eq(rig.rules[0].count.packets, 3);
+	check_eq(rig.rules[0].count.bytes, 260);
+	rig_end();
+}
+
+TEST(reaper, an_interface_takes_its_sessions_along)
+{
+	rig_begin();
+	put(0, IPPROTO_TCP, SEG_L4_ESTABLISHED, SECOND)->iface[0] = 1;
+	put(1, IPPROTO_TCP, SEG_L4_ESTABLISHED, SECOND)->iface[1] = 2;
+	seg_reaper_kill_iface(&rig.reaper, 1);
+	check_eq(seg_state_life(rig.slots[0].state), SEG_LIFE_LIVE);
+	check_eq(seg_state_life(rig.slots[1].state), SEG_LIFE_DEAD);
+	rig_end();
+}
+
+/* --- accounts
+ * ---------------------------------------------------------------------------------------------- */
+
+TEST(account, large_counters_move_and_nothing_is_lost)
+{
+	struct seg_session *s;
+	struct seg_count total;
+
+	rig_begin();
+	s = put(9, IPPROTO_TCP, SEG_L4_ESTABLISHED, SECOND);
+	seg_account_harvest(&rig.account, s, 9);
+	check_eq(s->count[0], seg_count_pack(1, 100));
+	s->count[0] = seg_count_pack(1 << 20, 5);
+	s->count[1] = seg_count_pack(7, 1ull << 36);
+	seg_account_harvest(&rig.account, s, 9);
+	check_eq(s->count[0], 0);
+	check_eq(s->count[1], 0);
+	s->count[0] = seg_count_pack(1, 1);
+	total = seg_account_total(&rig.account, s, 9, 0);
+	check_eq(total.packets, (1 << 20) + 1);
+	check_eq(total.bytes, 6);
+	total = seg_account_credit(&rig.account, s, 9);
+	check_eq(total.packets, (1 << 20) + 8);
+	seg_account_clear(&rig.account, 9);
+	check_eq(seg_account_total(&rig.account, s, 9, 1).packets, 0);
+	rig_end();
+}
+
+/* Two rules in turn decide a session: each is credited with its own part. */
+TEST(account, a_rule_is_credited_once)
+{
+	struct seg_history *history = NULL;
+	struct seg_session *s;
+
+	rig_begin();
+	s = put(0, IPPROTO_TCP, SEG_L4_ESTABLISHED, SECOND);
+	seg_reaper_retire(&rig.reaper, &rig.book, &history);
+	check_eq(seg_history_get(history, "one").count.packets, 2);
+	check_eq(seg_history_get(history, "one").sessions, 1);
+	check_eq(seg_history_get(history, "two").sessions, 0);
+	s->count[0] += seg_count_pack(1, 60);
+	check_eq(seg_account_credit(&rig.account, s, 0).packets, 1);
+	check_eq(seg_account_credit(&rig.account, s, 0).bytes, 60);
+	check_eq(seg_account_total(&rig.account, s, 0, 0).packets, 2);
+	seg_history_free(&history);
+	rig_end();
+}
+
+TEST(account, generations_skip_zero)
+{
+	check_eq(seg_generation_after(1), 2);
+	check_eq(seg_generation_after(65535), 1);
+}
+
+/* --- workers that hang
+ * ----------------------------------------------------------------------------------------- */
+
+TEST(watch, a_stalled_queue_is_what_xdp_calls_one)
+{
+	struct seg_queue queue = {.sent = 5, .consumed = 5, .seen = 5, .since = SECOND};
+
+	check(!seg_queue_stalled(&queue, 9 * SECOND)); /* nothing waits */
+	queue.sent = 6;
+	check(seg_queue_stalled(&queue, 9 * SECOND));
+	check(!seg_queue_stalled(&queue, SECOND + SEG_WORKER_LOST_NS));
+	queue.consumed = 6; /* moved since */
+	queue.sent = 9;
+	check(!seg_queue_stalled(&queue, 9 * SECOND));
+}
+
+/* --- the state file
+ * --------------------------------------------------------------------------------------------- */
+
+static char folder[64];
+
+static void folder_begin(void)
+{
+	strcpy(folder, "/tmp/seg-unit-XXXXXX");
+	check(mkdtemp(folder) != NULL);
+	strcat(folder, "/run");
+}
+
+static void folder_end(void)
+{
+	*strrchr(folder, '/') = '\0';
+	check_eq(rmdir(folder), 0);
+}
+
+TEST(state, what_was_written_is_read)
+{
+	struct seg_state out = {.netns = 4026531840, .made = true, .ifaces_n = 1}, in;
+	struct seg_runtime runtime;
+
+	folder_begin();
+	check_eq(seg_runtime_open(&runtime, folder, NULL), 0);
+	check_eq(seg_state_load(&runtime, &in), -ENOENT);
+	check_eq(seg_process_of(getpid(), &out.spawner), 0);
+	strcpy(out.ifaces[0].name, "eth0");
+	out.ifaces[0].ifindex = 3;
+	check_eq(seg_state_save(&runtime, &out, NULL), 0);
+	check_eq(seg_state_load(&runtime, &in), 0);
+	check_eq(in.spawner.start, out.spawner.start);
+	check_eq(in.netns, out.netns);
+	check(in.made);
+	check_eq(in.ifaces_n, 1);
+	check(!strcmp(in.ifaces[0].name, "eth0"));
+	seg_runtime_close(&runtime);
+	check(access(folder, F_OK) != 0);
+	folder_end();
+}
+
+TEST(state, one_daemon_a_folder)
+{
+	struct seg_runtime first, second;
+	struct seg_error err = {0};
+
+	folder_begin();
+	check_eq(seg_runtime_open(&first, folder, NULL), 0);
+	check_eq(seg_runtime_open(&second, folder, &err), -EBUSY);
+	check(strstr(err.what, folder) != NULL);
+	seg_runtime_close(&first);
+	check_eq(seg_runtime_open(&second, folder, NULL), 0);
+	seg_runtime_close(&second);
+	folder_end();
+}
+
+/* Dots are not for bpffs, and two names never become one. */
+TEST(state, pins_have_names_that_bpffs_takes)
+{
+	struct seg_runtime a, b;
+	char pin[PATH_MAX];
+
+	folder_begin();
+	check_eq(seg_runtime_open(&a, folder, NULL), 0);
+	check(!strchr(seg_runtime_pin(&a, "link_", "eth0.5", pin), '.'));
+	check(strstr(pin, "link_eth0_2e5") != NULL);
+	b = a;
+	check_eq(seg_runtime_open(&b, "relative", NULL), -EINVAL);
+	seg_runtime_close(&a);
+	folder_end();
+}
+
+TEST(state, a_folder_that_others_can_write_to_is_refused)
+{
+	struct seg_runtime runtime;
+
+	folder_begin();
+	check_eq(mkdir(folder, 0777), 0);
+	check_eq(chmod(folder, 0777), 0);
+	check_eq(seg_runtime_open(&runtime, folder, NULL), -EPERM);
+	check_eq(rmdir(folder), 0);
+	folder_end();
+}
+
+/* --- processes
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+TEST(process, a_number_that_is_used_again_is_not_it)
+{
+	struct seg_process self;
+	int fd;
+
+	check_eq(seg_process_of(getpid(), &self), 0);
+	fd = seg_process_open(&self);
+	check(fd >= 0);
+	close(fd);
+	self.start++;
+	check_eq(seg_process_open(&self), -ESRCH);
+	check_eq(seg_process_end(&self, 0), 0);
+	self.pid = 0;
+	check_eq(seg_process_open(&self), -ESRCH);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * keeper.h - the daemon's own process: what it holds, and the three things that
+ * change it. One thread.
+ */
+#ifndef SEG_KEEPER_H
+#define SEG_KEEPER_H
+
+#include "account.h"
+#include "iface.h"
+#include "loop.h"
+#include "reaper.h"
+#include "rulebook.h"
+#include "runtime.h"
+#include "tables.h"
+#include "workers.h"
+
+struct seg_server;
+
+struct seg_keeper {
+	struct seg_loop loop;
+	struct seg_runtime runtime;
+	struct seg_state state;
+	struct seg_workers workers;
+	struct seg_server *server;
+	struct seg_watch signals;
+	struct seg_watch clock; /* timer: runs only while there is something to look after */
+	struct seg_watch links;
+	struct mnl_socket *monitor;
+	uint64_t started; /* ns, CLOCK_MONOTONIC */
+	bool stay;        /* without an interface too, until the first one */
+
+	/* While an interface is attached: */
+	bool open;
+	struct seg_tables tables;
+	struct seg_account account;
+	struct seg_reaper reaper;
+	struct seg_rulebook book; /* the policy in force */
+	struct seg_history *history;
+	struct seg_zones zones;
+	int zones_fd; /* list of them for workers; -1: the policy names no VLAN */
+	struct seg_iface *ifaces[SEG_IFACES_MAX];
+	uint32_t ifaces_n;
+	uint32_t revision;
+	uint64_t reaped; /* ns: last round */
+};
+
+/* What `attach` asks for. */
+struct seg_attach_request {
+	const char *const *names;
+	size_t names_n;
+	struct seg_attach_options options;
+	struct seg_policy_text policy;
+};
+
+/*
+ * Protect interfaces, and put the policy in force everywhere. Returns when it
+ * is; on failure everything is as before.
+ */
+int seg_keeper_attach(struct seg_keeper *keeper, const struct seg_attach_request *request,
+		      struct seg_error *err);
+
+/* Stop protecting these. -ENOENT: one of them is not attached; then nothing is changed. */
+int seg_keeper_detach(struct seg_keeper *keeper, const char *const *names, size_t names_n,
+		      struct seg_error *err);
+void seg_keeper_detach_all(struct seg_keeper *keeper);
+
+struct seg_iface *seg_keeper_find(const struct seg_keeper *keeper, const char *name);
+
+#define seg_for_each_iface(iface, keeper)                                                          \
+	for (uint32_t iface##_i = 0; iface##_i < SEG_IFACES_MAX; iface##_i++)                      \
+		for (struct seg_iface *iface = (keeper)->ifaces[iface##_i]; iface; iface = NULL)
+
+#define seg_for_each_rxq(rxq, iface)                                                               \
+	for (struct seg_rxq *rxq = (iface)->rxqs; rxq < (iface)->rxqs + (iface)->queues; rxq++)
+
+/* Something moves: look after sessions and workers until nothing is left to do. */
+void seg_keeper_wake(struct seg_keeper *keeper);
+
+/* An interface's zones under a policy, and the workers' list of all. */
+int seg_keeper_add_zones(struct seg_keeper *keeper, uint16_t zone, const struct seg_rulebook *book,
+			 struct seg_error *err);
+
+struct seg_keeper_options {
+	const char *runtime_dir;
+	const char *worker; /* path of xdpseg-worker; NULL: beside this program */
+	int ready_fd;       /* one byte is written there when it serves; -1: none */
+	bool foreground;
+};
+
+/* Become the keeper; returns when the daemon ends. 0 or -errno. */
+int seg_keeper_run(const struct seg_keeper_options *options, struct seg_error *err);
+
+#endif

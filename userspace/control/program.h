@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * program.h - the BPF programs of one interface: loaded, attached, replaced.
+ */
+#ifndef SEG_PROGRAM_H
+#define SEG_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "link.h"
+#include "tables.h"
+
+struct ingress_bpf;
+struct inject_bpf;
+
+enum seg_mode { SEG_MODE_AUTO, SEG_MODE_NATIVE, SEG_MODE_GENERIC };
+
+/*
+ * Take the interface's XDP hook, with a program that passes everything; nobody
+ * else can take it from then on. What a driver changes when XDP comes (queues,
+ * rings) it changes now, not when enforcement begins. *mode: wanted, then what it
+ * is; AUTO falls back to generic and says why. The link's descriptor, or -errno.
+ */
+int seg_hook_take(const struct seg_link *link, enum seg_mode *mode, char why[128],
+		  struct seg_error *err);
+
+/* The ingress program with these constants; `xsks`: a seg_xsks map to share, or -1. NULL: failed.
+ */
+struct ingress_bpf *seg_ingress_load(const struct seg_tables *tables,
+				     const struct seg_constants *constants, int xsks,
+				     struct seg_error *err);
+int seg_ingress_fd(const struct ingress_bpf *ingress);
+int seg_ingress_xsks(const struct ingress_bpf *ingress);
+void seg_ingress_free(struct ingress_bpf *ingress);
+
+/* Make a hook's link run this program from the next packet on. 0 or -errno. */
+int seg_hook_set(int link_fd, int program_fd);
+
+/* The ways back to the stack: what is attached to the internal pair. */
+struct seg_return {
+	struct inject_bpf *inject;
+	int live_link; /* seg_live on the outer end, so that it is attached somewhere */
+	uint32_t mark; /* secret */
+};
+
+int seg_return_open(struct seg_return *back, uint32_t ifindex, uint32_t queues, const char *outer,
+		    const char *inner, struct seg_error *err);
+void seg_return_close(struct seg_return *back);
+int seg_return_live_fd(const struct seg_return *back);
+int seg_return_frames_fd(const struct seg_return *back);
+
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * report_stats.c - GET /v1/stats: where every packet went.
+ *
+ * What came in is what XDP counted. Of that, what went up to the workers is
+ * replaced by the exits that these counted and the losses that the kernel did on
+ * the way, so that the exits' sum is what came in (invariant 1), less what is
+ * under way at this moment: "in_flight".
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_xdp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "cleanup.h"
+#include "clock.h"
+#include "keeper.h"
+#include "server.h"
+#include "table_reap.h"
+
+#ifndef SOL_XDP
+#define SOL_XDP 283
+#endif
+
+static const struct {
+	const char *name;
+	enum seg_verdict verdict;
+	enum seg_path path;
+} reasons[SEG_REASON_MAX] = {
+#define X(id, name, verdict, path, text)                                                           \
+	[SEG_REASON_##id] = {name, SEG_VERDICT_##verdict, SEG_PATH_##path},
+	SEG_REASONS(X)
+#undef X
+};
+
+static const char *const verdict_names[] = {
+	[SEG_VERDICT_ALLOW] = "allow",
+	[SEG_VERDICT_DENY] = "deny",
+	[SEG_VERDICT_LOSS] = "loss",
+};
+
+static const char *const path_names[SEG_PATH_MAX] = {
+	[SEG_PATH_GUARD] = "guard",
+	[SEG_PATH_SESSION] = "session",
+	[SEG_PATH_WILDCARD] = "wildcard",
+	[SEG_PATH_SLOW] = "slow",
+};
+
+/* --- counters
+ * ------------------------------------------------------------------------------------------ */
+
+static void add(struct seg_count *to, uint64_t packets, uint64_t bytes)
+{
+	to->packets += packets;
+	to->bytes += bytes;
+}
+
+static void add_xdp(const struct seg_iface *iface, struct seg_counts *sum)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct seg_counts *each =
+		cpus > 0 ? calloc((size_t)cpus, sizeof(*each)) : NULL;
+
+	if (!each ||
+	    bpf_map_lookup_elem(iface->keeper->tables.fds[SEG_MAP_COUNTS], &iface->index, each))
+		return;
+	for (int cpu = 0; cpu < cpus; cpu++)
+		for (int i = 0; i < SEG_REASON_MAX; i++)
+			add(&sum->exit[i], each[cpu].exit[i].packets, each[cpu].exit[i].bytes);
+}
+
+static void add_worker(const struct seg_queue *queue, struct seg_counts *sum)
+{
+	for (int i = 0; i < SEG_REASON_MAX; i++)
+		add(&sum->exit[i], __atomic_load_n(&queue->exit[i].packets, __ATOMIC_RELAXED),
+		    __atomic_load_n(&queue->exit[i].bytes, __ATOMIC_RELAXED));
+}
+
+/*
+ * A socket that copies counts a packet without a frame twice, as dropped and as
+ * "fill ring empty"; a zero-copy one loses such a packet before XDP sees it.
+ */
+static void add_kernel(const struct seg_rxq *rxq, struct seg_counts *sum)
+{
+	struct xdp_statistics stats = {0};
+	socklen_t size = sizeof(stats);
+	uint64_t no_frame;
+
+	if (getsockopt(rxq->fds[SEG_FD_RX], SOL_XDP, XDP_STATISTICS, &stats, &size))
+		return;
+	no_frame = rxq->zerocopy ? 0 : stats.rx_fill_ring_empty_descs;
+	if (no_frame > stats.rx_dropped)
+		no_frame = stats.rx_dropped;
+	add(&sum->exit[SEG_REASON_RX_RING_FULL], stats.rx_ring_full, 0);
+	add(&sum->exit[SEG_REASON_FILL_RING_EMPTY], no_frame, 0);
+	add(&sum->exit[SEG_REASON_RX_DROPPED], stats.rx_dropped - no_frame, 0);
+}
+
+/* All exits of an interface; UP is what XDP handed up. */
+static void collect(const struct seg_iface *iface, struct seg_counts *xdp, struct seg_counts *sum)
+{
+	const struct seg_tables *tables = &iface->keeper->tables;
+
+	seg_for_each_rxq(rxq, iface)
+	{
+		add_worker(&tables->queues[rxq->worker.queue_index], sum);
+		add_kernel(rxq, sum);
+	}
+	add_xdp(iface, xdp); /* last: nothing is counted out that was not counted in */
+	for (int i = 0; i < SEG_REASON_MAX; i++)
+		if (i != SEG_REASON_UP)
+			add(&sum->exit[i], xdp->exit[i].packets, xdp->exit[i].bytes);
+}
+
+/* --- an interface
+ * ------------------------------------------------------------------------------------------ */
+
+static json_t *report_count(const struct seg_count *count)
+{
+	return json_pack("{s:I, s:I}", "packets", (json_int_t)count->packets, "bytes",
+			 (json_int_t)count->bytes);
+}
+
+static struct seg_count total(const struct seg_counts *counts)
+{
+	struct seg_count sum = {0};
+
+	for (int i = 0; i < SEG_REASON_MAX; i++)
+		add(&sum, counts->exit[i].packets, counts->exit[i].bytes);
+	return sum;
+}
+
+typedef bool (*chooser)(int reason, int value);
+
+static bool has_verdict(int reason, int value)
+{
+	return (int)reasons[reason].verdict == value;
+}
+
+static bool has_path(int reason, int value)
+{
+	return (int)reasons[reason].path == value && reason != SEG_REASON_UP;
+}
+
+/* The exits of each value in one sum, by the values' names. */
+static json_t *report_sums(const struct seg_counts *counts, const char *const *names, int n,
+			   chooser chosen)
+{
+	json_t *json = json_object();
+
+	for (int value = 0; value < n; value++) {
+		struct seg_count sum = {0};
+
+		if (!names[value])
+			continue;
+		for (int i = 0; i < SEG_REASON_MAX; i++)
+			if (chosen(i, value))
+				add(&sum, counts->exit[i].packets, counts->exit[i].bytes);
+		json_object_set_new(json, names[value], report_count(&sum));
+	}
+	return json;
+}
+
+static json_t *report_reasons(const struct seg_counts *counts, bool losses)
+{
+	json_t *json = json_object();
+
+	for (int i = 0; i < SEG_REASON_MAX; i++)
+		if (reasons[i].verdict != SEG_VERDICT_UP &&
+		    (!losses || reasons[i].verdict == SEG_VERDICT_LOSS))
+			json_object_set_new(json, reasons[i].name, report_count(&counts->exit[i]));
+	return json;
+}
+
+static json_t *report_queue(const struct seg_iface *iface, const struct seg_rxq *rxq)
+{
+	const struct seg_queue *queue = &iface->keeper->tables.queues[rxq->worker.queue_index];
+
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "queue",
+			 (int)(rxq - iface->rxqs), "sent", (json_int_t)queue->sent, "consumed",
+			 (json_int_t)queue->consumed, "batches", (json_int_t)(queue->batches / 2),
+			 "wakeups", (json_int_t)queue->wakeups, "restarts",
+			 (json_int_t)queue->restarts, "frames_lost", (json_int_t)queue->frames_lost,
+			 "meta", queue->meta == SEG_META_CARRIED ? "carried" : "parsed again");
+}
+
+static json_t *report_iface(const struct seg_iface *iface)
+{
+	struct seg_counts xdp = {0}, sum = {0};
+	struct seg_count in, out;
+	json_t *queues = json_array();
+
+	collect(iface, &xdp, &sum);
+	in = total(&xdp);
+	out = total(&sum);
+	seg_for_each_rxq(rxq, iface) json_array_append_new(queues, report_queue(iface, rxq));
+	return json_pack(
+		"{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:{s:I}, s:o}", "mode",
+		iface->mode == SEG_MODE_GENERIC ? "generic" : "native", "packets",
+		(json_int_t)in.packets, "bytes", (json_int_t)in.bytes, "in_flight",
+		(json_int_t)(in.packets - out.packets), "verdicts",
+		report_sums(&sum, verdict_names, SEG_ARRAY_SIZE(verdict_names), has_verdict),
+		"paths", report_sums(&sum, path_names, SEG_PATH_MAX, has_path), "reasons",
+		report_reasons(&sum, false), "losses", report_reasons(&sum, true), "slow_path",
+		"packets", (json_int_t)xdp.exit[SEG_REASON_UP].packets, "queues", queues);
+}
+
+/* --- rules: what left the table, what is in it, what earlier generations counted
+ * ------------------------- */
+
+static void add_rule(struct seg_rule_count *to, const struct seg_rule_count *from)
+{
+	add(&to->count, from->count.packets, from->count.bytes);
+	to->sessions += from->sessions;
+}
+
+static void add_live(const struct seg_keeper *keeper, struct seg_rule_count *rules)
+{
+	const struct seg_table *table = &keeper->tables.table;
+
+	seg_for_each_slot (slot, table) {
+		struct seg_session *session = &table->slots[slot];
+		struct seg_count credit;
+		uint32_t entry;
+
+		if (!session->key.family || !seg_session_rule(session, &keeper->book, &entry))
+			continue;
+		credit = seg_account_credit(&keeper->account, session, slot);
+		add(&rules[entry].count, credit.packets, credit.bytes);
+		rules[entry].sessions++;
+	}
+}
+
+static json_t *report_rules(const struct seg_keeper *keeper)
+{
+	const struct seg_rulebook *book = &keeper->book;
+	_cleanup_free_ struct seg_rule_count *rules = calloc(book->entries, sizeof(*rules));
+	json_t *json = json_object();
+
+	if (!rules)
+		return json;
+	add_live(keeper, rules);
+	for (uint32_t i = 0; i < book->entries; i++) {
+		const char *id = seg_rulebook_id(book, i);
+		struct seg_rule_count before = seg_history_get(keeper->history, id);
+
+		add_rule(&rules[i], &book->rules[i]);
+		add_rule(&rules[i], &before);
+		json_object_set_new(json, id,
+				    json_pack("{s:I, s:I, s:I, s:b}", "packets",
+					      (json_int_t)rules[i].count.packets, "bytes",
+					      (json_int_t)rules[i].count.bytes, "sessions",
+					      (json_int_t)rules[i].sessions, "shadow",
+					      book->observe));
+	}
+	return json;
+}
+
+/* --- the whole
+ * --------------------------------------------------------------------------------------------- */
+
+static json_t *report_quota(const struct seg_keeper *keeper)
+{
+	const struct seg_quota *quota = keeper->tables.quota;
+	const struct seg_defaults *policy = seg_image_defaults(keeper->book.image);
+
+	return json_pack("{s:I, s:I, s:I, s:I}", "established",
+			 (json_int_t)quota->class[SEG_CLASS_ESTABLISHED].used, "half_open",
+			 (json_int_t)quota->class[SEG_CLASS_HALF_OPEN].used, "denied",
+			 (json_int_t)quota->class[SEG_CLASS_DENIED].used, "max",
+			 (json_int_t)policy->sessions_max);
+}
+
+json_t *seg_report_stats(struct seg_keeper *keeper, const json_t *body, struct seg_error *err)
+{
+	json_t *ifaces = json_object();
+	json_t *json = json_pack("{s:I, s:i, s:o}", "uptime_s",
+				 (json_int_t)((seg_clock_now() - keeper->started) / SEG_NS_PER_S),
+				 "generation", (int)keeper->book.generation, "interfaces", ifaces);
+
+	(void)body, (void)err;
+	if (!keeper->open)
+		return json;
+	seg_for_each_iface(iface, keeper)
+		json_object_set_new(ifaces, iface->link.name, report_iface(iface));
+	json_object_set_new(json, "rules", report_rules(keeper));
+	json_object_set_new(json, "sessions", report_quota(keeper));
+	return json;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "rulebook.h"
+
+#include <string.h>
+#include <uthash.h>
+
+#include "cleanup.h"
+#include "policy.h"
+#include "tables.h"
+
+static const char allow_all[] = "version: 1\n"
+				"name: none\n"
+				"defaults: {ingress: allow, egress: allow, forward: allow}\n"
+				"rules: []\n";
+
+static int compile(struct seg_rulebook *book, const struct seg_policy_text *policy,
+		   struct seg_error *err)
+{
+	const char *text = policy->text ? policy->text : allow_all;
+	size_t length = policy->text ? policy->length : sizeof(allow_all) - 1;
+	const char *name = policy->text ? policy->name : "none";
+	int r = seg_policy_compile(name, text, length, &book->image, err);
+
+	if (!r)
+		r = seg_image_enforceable(book->image, name, err);
+	if (r)
+		return r;
+	book->entries = seg_image_rules(book->image) + 1;
+	book->image_fd = seg_image_seal(book->image, err);
+	return book->image_fd < 0 ? book->image_fd : 0;
+}
+
+int seg_rulebook_open(struct seg_rulebook *book, const struct seg_policy_text *policy,
+		      uint32_t generation, uint32_t revision, struct seg_error *err)
+{
+	int r;
+
+	*book = (struct seg_rulebook){
+		.image_fd = -1,
+		.rules_fd = -1,
+		.generation = generation,
+		.revision = revision,
+		.given = policy->text != NULL,
+		.observe = policy->observe || !policy->text,
+	};
+	r = compile(book, policy, err);
+	if (!r) {
+		book->rules_fd = seg_rules_open(book->entries, &book->rules, err);
+		r = book->rules_fd < 0 ? book->rules_fd : 0;
+	}
+	if (r)
+		seg_rulebook_close(book);
+	return r;
+}
+
+void seg_rulebook_close(struct seg_rulebook *book)
+{
+	if (!book->image)
+		return;
+	seg_rules_close(book->rules_fd, book->rules, book->entries);
+	seg_closep(&book->image_fd);
+	seg_image_free(book->image);
+	*book = (struct seg_rulebook){.image_fd = -1, .rules_fd = -1};
+}
+
+bool seg_rulebook_same(const struct seg_rulebook *a, const struct seg_rulebook *b)
+{
+	return a->observe == b->observe && a->given == b->given &&
+	       !strcmp(seg_image_hash(a->image), seg_image_hash(b->image));
+}
+
+uint64_t seg_rulebook_sessions(const struct seg_rulebook *book)
+{
+	const struct seg_defaults *limits = seg_image_defaults(book->image);
+
+	return (uint64_t)limits->sessions_max + limits->half_open_max + limits->denied_max;
+}
+
+uint32_t seg_rulebook_entry(const struct seg_rulebook *book, uint32_t rule)
+{
+	return rule < book->entries ? rule : book->entries - 1;
+}
+
+const char *seg_rulebook_id(const struct seg_rulebook *book, uint32_t entry)
+{
+	return seg_image_rule_id(book->image, entry + 1 < book->entries ? entry : SEG_RULE_DEFAULT);
+}
+
+uint32_t seg_generation_after(uint32_t generation)
+{
+	return generation == UINT16_MAX ? 1 : generation + 1;
+}
+
+/* --- history ------------------------------------------------------------------------------ */
+
+struct seg_history {
+	char id[SEG_NAME_MAX];
+	struct seg_rule_count count;
+	UT_hash_handle hh;
+};
+
+/* A count that finds no memory is lost: a number in a report, no packet. */
+void seg_history_add(struct seg_history **history, const char *id, const struct seg_rule_count *add)
+{
+	struct seg_history *entry;
+
+	HASH_FIND_STR(*history, id, entry);
+	if (!entry) {
+		entry = calloc(1, sizeof(*entry));
+		if (!entry)
+			return;
+		snprintf(entry->id, sizeof(entry->id), "%s", id);
+		HASH_ADD_STR(*history, id, entry);
+	}
+	entry->count.count.packets += add->count.packets;
+	entry->count.count.bytes += add->count.bytes;
+	entry->count.sessions += add->sessions;
+}
+
+struct seg_rule_count seg_history_get(const struct seg_history *history, const char *id)
+{
+	const struct seg_history *entry;
+
+	HASH_FIND_STR(history, id, entry);
+	return entry ? entry->count : (struct seg_rule_count){0};
+}
+
+void seg_history_free(struct seg_history **history)
+{
+	struct seg_history *entry, *next;
+
+	HASH_ITER (hh, *history, entry, next) {
+		HASH_DEL(*history, entry);
+		free(entry);
+	}
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rulebook.h - one generation of the policy: its image, sealed, and the
+ * counters of its rules; and what rules of the same name counted before.
+ */
+#ifndef SEG_RULEBOOK_H
+#define SEG_RULEBOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+#include "error.h"
+#include "image.h"
+
+struct seg_rulebook {
+	struct seg_image *image;
+	int image_fd;
+	int rules_fd;
+	struct seg_rule_count *rules; /* shared with the workers; atomic adds */
+	uint32_t entries;             /* a rule each, and the default */
+	uint32_t generation;          /* 1..65535 */
+	uint32_t revision;            /* of policies applied by this daemon, from 1 */
+	bool given;                   /* by the client; else it only observes */
+	bool observe;
+};
+
+/* A policy as the client sent it; text NULL: none. */
+struct seg_policy_text {
+	const char *name;
+	const char *text;
+	size_t length;
+	bool observe;
+};
+
+/* Compile and seal. Without a text: one that allows everything, only observed. */
+int seg_rulebook_open(struct seg_rulebook *book, const struct seg_policy_text *policy,
+		      uint32_t generation, uint32_t revision, struct seg_error *err);
+void seg_rulebook_close(struct seg_rulebook *book);
+
+/* The same text, in force the same way. */
+bool seg_rulebook_same(const struct seg_rulebook *a, const struct seg_rulebook *b);
+
+/* Sessions of all classes that it asks room for. */
+uint64_t seg_rulebook_sessions(const struct seg_rulebook *book);
+
+/* Where a rule's counters are; what a session says is checked. */
+uint32_t seg_rulebook_entry(const struct seg_rulebook *book, uint32_t rule);
+
+/* Id of an entry: a rule's, or "default". */
+const char *seg_rulebook_id(const struct seg_rulebook *book, uint32_t entry);
+
+uint32_t seg_generation_after(uint32_t generation);
+
+/* --- what earlier generations counted, by rule id ------------------------------------ */
+
+struct seg_history;
+
+/* Add to what the rule `id` counted. A NULL *history is empty. */
+void seg_history_add(struct seg_history **history, const char *id,
+		     const struct seg_rule_count *add);
+
+/* What `id` counted; zero if nothing. */
+struct seg_rule_count seg_history_get(const struct seg_history *history, const char *id);
+
+void seg_history_free(struct seg_history **history);
+
+#endif

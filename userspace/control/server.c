@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "server.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+
+#include "cleanup.h"
+#include "keeper.h"
+
+#define SOCKET_NAME "control.sock"
+
+#define BODY_MAX        (64u << 20)
+#define CONNECTIONS_MAX 64
+#define TIMEOUT_S       10 /* of a connection on which nothing moves */
+#define PIECE_SIZE      65536
+#define STATUS_MAX      599
+
+struct seg_server {
+	struct seg_watch http;  /* libmicrohttpd's own epoll descriptor */
+	struct seg_watch timer; /* its timeouts */
+	struct MHD_Daemon *daemon;
+	struct seg_keeper *keeper;
+	int socket;
+};
+
+/* --- the table of verbs
+ * ---------------------------------------------------------------------------- */
+
+static const struct route {
+	const char *method;
+	const char *path;
+	seg_verb verb;
+	seg_piece piece; /* instead of a verb: the reply is a stream */
+} routes[] = {
+	{"GET", "/v1/status", seg_report_status, NULL},
+	{"GET", "/v1/stats", seg_report_stats, NULL},
+	{"GET", "/v1/sessions", NULL, seg_report_sessions},
+	{"POST", "/v1/attach", seg_verb_attach, NULL},
+	{"POST", "/v1/detach", seg_verb_detach, NULL},
+};
+
+static const struct route *find_route(const char *method, const char *path)
+{
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(routes); i++)
+		if (!strcmp(routes[i].method, method) && !strcmp(routes[i].path, path))
+			return &routes[i];
+	return NULL;
+}
+
+/* --- replies
+ * ------------------------------------------------------------------------------------------ */
+
+static void add_text(json_t *object, const char *key, const char *text)
+{
+	if (*text)
+		json_object_set_new(object, key, json_string(text));
+}
+
+static void add_number(json_t *object, const char *key, unsigned int number)
+{
+	if (number)
+		json_object_set_new(object, key, json_integer(number));
+}
+
+json_t *seg_error_reply(const struct seg_error *err)
+{
+	json_t *error = json_object();
+
+	add_text(error, "what", err->what);
+	add_text(error, "mend", err->mend);
+	add_text(error, "file", err->file);
+	add_number(error, "line", err->line);
+	add_number(error, "column", err->column);
+	add_text(error, "source", err->source);
+	add_number(error, "exit", err->exit);
+	return json_pack("{s:o}", "error", error);
+}
+
+static unsigned int status_of(const struct seg_error *err)
+{
+	static const unsigned int statuses[] = {
+		[SEG_EXIT_FAILED] = MHD_HTTP_INTERNAL_SERVER_ERROR,
+		[SEG_EXIT_USAGE] = MHD_HTTP_BAD_REQUEST,
+		[SEG_EXIT_NOT_ATTACHED] = MHD_HTTP_NOT_FOUND,
+		[SEG_EXIT_PRIVILEGE] = MHD_HTTP_FORBIDDEN,
+		[SEG_EXIT_PROTECTED] = MHD_HTTP_CONFLICT,
+	};
+
+	if ((size_t)err->exit < SEG_ARRAY_SIZE(statuses) && statuses[err->exit])
+		return statuses[err->exit];
+	return MHD_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static enum MHD_Result queue(struct MHD_Connection *connection, unsigned int status,
+			     struct MHD_Response *response)
+{
+	enum MHD_Result result;
+
+	if (!response)
+		return MHD_NO;
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+	result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result reply_json(struct MHD_Connection *connection, unsigned int status,
+				  const json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	if (!text)
+		return MHD_NO;
+	return queue(connection, status,
+		     MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
+}
+
+static enum MHD_Result reply_error(struct MHD_Connection *connection, unsigned int status,
+				   const struct seg_error *err)
+{
+	json_auto_t *json = seg_error_reply(err);
+
+	return reply_json(connection, status, json);
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned int status,
+			      const char *what)
+{
+	struct seg_error err = {0};
+
+	seg_error_set(&err, EINVAL, "%s", what);
+	seg_error_exit(&err, status == MHD_HTTP_FORBIDDEN ? SEG_EXIT_PRIVILEGE : SEG_EXIT_FAILED);
+	return reply_error(connection, status, &err);
+}
+
+/* --- streams
+ * -------------------------------------------------------------------------------------------- */
+
+struct streaming {
+	struct seg_stream stream;
+	seg_piece piece;
+};
+
+static ssize_t read_stream(void *data, uint64_t position, char *to, size_t size)
+{
+	struct streaming *streaming = data;
+	size_t n = streaming->piece(&streaming->stream, to, size);
+
+	(void)position;
+	return n ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static enum MHD_Result reply_stream(struct MHD_Connection *connection, struct seg_keeper *keeper,
+				    seg_piece piece)
+{
+	struct streaming *streaming = calloc(1, sizeof(*streaming));
+
+	if (!streaming)
+		return MHD_NO;
+	streaming->stream.keeper = keeper;
+	streaming->piece = piece;
+	return queue(connection, MHD_HTTP_OK,
+		     MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_SIZE, read_stream,
+						       streaming, free));
+}
+
+/* --- requests
+ * -------------------------------------------------------------------------------------------- */
+
+struct request {
+	const struct route *route;
+	char *body;
+	size_t used, size;
+};
+
+/* Only root and the daemon's own user may ask (the socket's mode says so too). */
+static bool is_allowed(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
+		return false;
+	return peer.uid == 0 || peer.uid == geteuid();
+}
+
+static enum MHD_Result begin(struct seg_server *server, struct MHD_Connection *connection,
+			     const char *path, const char *method, void **context)
+{
+	struct request *request;
+
+	(void)server;
+	if (!is_allowed(connection))
+		return refuse(connection, MHD_HTTP_FORBIDDEN,
+			      "only root and the daemon's user may control xdpsegd");
+	request = calloc(1, sizeof(*request));
+	if (!request)
+		return MHD_NO;
+	*context = request;
+	request->route = find_route(method, path);
+	if (!request->route)
+		return refuse(connection, MHD_HTTP_NOT_FOUND, "this daemon knows no such request");
+	return MHD_YES;
+}
+
+static int make_room(struct request *request, size_t more)
+{
+	size_t size = request->size ? request->size : 4096;
+	char *body;
+
+	if (request->used + more > BODY_MAX)
+		return -EFBIG;
+	while (size < request->used + more)
+		size *= 2;
+	if (size == request->size)
+		return 0;
+	body = realloc(request->body, size);
+	if (!body)
+		return -ENOMEM;
+	request->body = body;
+	request->size = size;
+	return 0;
+}
+
+/* What cannot be kept is read and forgotten; the reply says so. */
+static void keep(struct request *request, const char *data, size_t size)
+{
+	if (request->used > BODY_MAX || make_room(request, size)) {
+		request->used = BODY_MAX + 1;
+		return;
+	}
+	memcpy(request->body + request->used, data, size);
+	request->used += size;
+}
+
+static enum MHD_Result answer(struct seg_server *server, struct MHD_Connection *connection,
+			      const struct request *request)
+{
+	struct seg_error err = {0};
+	json_auto_t *body = NULL, *reply = NULL;
+
+	if (request->route->piece)
+		return reply_stream(connection, server->keeper, request->route->piece);
+	if (request->used > BODY_MAX)
+		return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE,
+			      "the request is larger than 64 MB, or than there is memory");
+	if (request->used)
+		body = json_loadb(request->body, request->used, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(body) && !strcmp(request->route->method, "POST"))
+		return refuse(connection, MHD_HTTP_BAD_REQUEST, "the request is no JSON object");
+	reply = request->route->verb(server->keeper, body, &err);
+	if (reply)
+		return reply_json(connection, MHD_HTTP_OK, reply);
+	return reply_error(connection, status_of(&err), &err);
+}
+
+static enum MHD_Result handle(void *data, struct MHD_Connection *connection, const char *path,
+			      const char *method, const char *version, const char *upload,
+			      size_t *upload_size, void **context)
+{
+	(void)version;
+	if (!*context)
+		return begin(data, connection, path, method, context);
+	if (*upload_size) {
+		keep(*context, upload, *upload_size);
+		*upload_size = 0;
+		return MHD_YES;
+	}
+	return answer(data, connection, *context);
+}
+
+/* A daemon that holds no interface any more ends, but not before it has said so. */
+static void completed(void *data, struct MHD_Connection *connection, void **context,
+		      enum MHD_RequestTerminationCode code)
+{
+	struct seg_server *server = data;
+	struct request *request = *context;
+
+	(void)connection, (void)code;
+	if (!request)
+		return;
+	if (request->route && request->body && !server->keeper->ifaces_n && !server->keeper->stay)
+		server->keeper->loop.quit = true;
+	free(request->body);
+	free(request);
+	*context = NULL;
+}
+
+/* --- its life
+ * --------------------------------------------------------------------------------------------- */
+
+static void run(struct seg_server *server)
+{
+	MHD_UNSIGNED_LONG_LONG ms = 0;
+	struct itimerspec when = {0};
+
+	MHD_run(server->daemon);
+	if (MHD_get_timeout(server->daemon, &ms) == MHD_YES) {
+		when.it_value.tv_sec = (time_t)(ms / 1000);
+		when.it_value.tv_nsec = (long)(ms % 1000 * 1000000 + 1);
+	}
+	timerfd_settime(server->timer.fd, 0, &when, NULL);
+}
+
+static void http_ready(struct seg_watch *watch, uint32_t events)
+{
+	(void)events;
+	run((struct seg_server *)watch); /* its first member */
+}
+
+static void timer_ready(struct seg_watch *watch, uint32_t events)
+{
+	uint64_t expirations;
+
+	(void)events;
+	if (read(watch->fd, &expirations, sizeof(expirations)) > 0)
+		run((void *)((char *)watch - offsetof(struct seg_server, timer)));
+}
+
+static int listen_on(const struct seg_runtime *runtime, struct seg_error *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t mask = umask(0177);
+	int r;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/" SOCKET_NAME, runtime->path);
+	unlink(address.sun_path); /* of a daemon that died: we hold the folder's lock */
+	r = fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    listen(fd, CONNECTIONS_MAX);
+	umask(mask);
+	if (r)
+		return seg_error_set(err, errno, "cannot listen on %s: %s", address.sun_path,
+				     strerror(errno));
+	return TAKE_FD(fd);
+}
+
+static struct MHD_Daemon *start(struct seg_server *server)
+{
+	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, server,
+				MHD_OPTION_LISTEN_SOCKET, server->socket,
+				MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+				MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
+				MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_END);
+}
+
+static int watch_both(struct seg_server *server)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), r;
+
+	server->timer = (struct seg_watch){fd, timer_ready};
+	if (!info || fd < 0)
+		return -EMFILE;
+	server->http = (struct seg_watch){info->epoll_fd, http_ready};
+	r = seg_loop_add(&server->keeper->loop, &server->http, EPOLLIN);
+	return r ? r : seg_loop_add(&server->keeper->loop, &server->timer, EPOLLIN);
+}
+
+int seg_server_open(struct seg_server **out, struct seg_keeper *keeper, struct seg_error *err)
+{
+	struct seg_server *server = calloc(1, sizeof(*server));
+
+	if (!server)
+		return seg_error_set(err, ENOMEM, "no memory for the control socket");
+	*out = server;
+	server->keeper = keeper;
+	server->timer.fd = -1;
+	server->socket = listen_on(&keeper->runtime, err);
+	if (server->socket < 0)
+		return server->socket;
+	server->daemon = start(server);
+	if (!server->daemon || watch_both(server))
+		return seg_error_set(err, EMFILE, "cannot serve the control socket");
+	return 0;
+}
+
+void seg_server_close(struct seg_server *server, const struct seg_runtime *runtime)
+{
+	if (!server)
+		return;
+	unlinkat(runtime->folder, SOCKET_NAME, 0);
+	if (server->daemon)
+		MHD_stop_daemon(server->daemon);
+	else
+		seg_closep(&server->socket);
+	seg_closep(&server->timer.fd);
+	free(server);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * server.h - the control socket: HTTP on RUNTIME_DIR/control.sock, JSON both
+ * ways, for root and the daemon's own user. Runs inside the keeper's loop.
+ *
+ * A verb is a row of a table (server.c) and a file (verb_*.c, report_*.c).
+ */
+#ifndef SEG_SERVER_H
+#define SEG_SERVER_H
+
+#include <jansson.h>
+
+#include "abi.h"
+#include "error.h"
+#include "runtime.h"
+
+struct seg_keeper;
+struct seg_server;
+
+int seg_server_open(struct seg_server **server, struct seg_keeper *keeper, struct seg_error *err);
+void seg_server_close(struct seg_server *server, const struct seg_runtime *runtime);
+
+/* A verb: the reply is the caller's, NULL and err on failure. `body`: NULL for GET. */
+typedef json_t *(*seg_verb)(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+
+json_t *seg_verb_attach(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+json_t *seg_verb_detach(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+json_t *seg_report_status(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+json_t *seg_report_stats(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+
+/* The names of interfaces in a request; they live as long as `body`. */
+int seg_read_names(const json_t *body, const char *names[SEG_IFACES_MAX], size_t *n,
+		   struct seg_error *err);
+
+/* A report too long for memory comes in pieces. */
+struct seg_stream {
+	struct seg_keeper *keeper;
+	uint32_t position; /* the report's own */
+	bool begun;
+	bool ended;
+};
+
+/* The next piece into `to`: its length, 0 only at the end. */
+typedef size_t (*seg_piece)(struct seg_stream *stream, char *to, size_t size);
+
+size_t seg_report_sessions(struct seg_stream *stream, char *to, size_t size);
+
+/* {"error":{...}} as the client reads it; the caller's. */
+json_t *seg_error_reply(const struct seg_error *err);
+
+#endif

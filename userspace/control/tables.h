@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tables.h - the maps that the programs of all interfaces share, and the
+ * keeper's view of them.
+ *
+ * Who writes what is said in abi.h. What is read here was written by workers
+ * too, which are not trusted: an index that comes from there is checked.
+ */
+#ifndef SEG_TABLES_H
+#define SEG_TABLES_H
+
+#include "abi.h"
+#include "error.h"
+#include "runtime.h"
+#include "table.h"
+
+enum seg_table_map {
+	SEG_MAP_TAGS,
+	SEG_MAP_SLOTS,
+	SEG_MAP_QUEUES,
+	SEG_MAP_QUOTA,
+	SEG_MAP_CONFIG,
+	SEG_MAP_COUNTS, /* the rest is not mapped */
+	SEG_MAP_ZONES,
+	SEG_MAP_MAX
+};
+
+#define SEG_MAP_MAPPED SEG_MAP_COUNTS
+
+struct seg_tables {
+	int fds[SEG_MAP_MAX];
+	void *mapped[SEG_MAP_MAPPED];
+	size_t sizes[SEG_MAP_MAPPED];
+	struct seg_table table; /* tags and slots */
+	struct seg_queue *queues;
+	struct seg_quota *quota;
+	struct seg_config *config;
+	uint64_t seed[6];
+	int grace_fd; /* map in map: its update waits for RCU */
+	int grace_inner_fd;
+};
+
+/* Name of a shared map, as the programs call it. */
+const char *seg_tables_name(enum seg_table_map map);
+
+/* Make, map and pin them, for `sessions` of all classes together. All or nothing. */
+int seg_tables_open(struct seg_tables *tables, const struct seg_runtime *runtime, uint64_t sessions,
+		    struct seg_error *err);
+void seg_tables_close(struct seg_tables *tables);
+
+/* Wait until every BPF program that runs now has ended (tens of ms). 0 or -errno. */
+int seg_tables_grace(struct seg_tables *tables);
+
+/* A map of `entries` struct seg_rule_count, all zero. A descriptor, or -errno. */
+int seg_rules_open(uint32_t entries, struct seg_rule_count **mapped, struct seg_error *err);
+void seg_rules_close(int fd, struct seg_rule_count *mapped, uint32_t entries);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * watch.h - the keeper's clock: sessions that age, workers that hang. It stands
+ * while there is neither session nor packet under way (no wake-up at idle); then
+ * the RX sockets are watched instead, and the first packet starts it again.
+ */
+#ifndef SEG_WATCH_H
+#define SEG_WATCH_H
+
+#include "keeper.h"
+
+int seg_watch_open(struct seg_keeper *keeper, struct seg_error *err);
+
+/* A daemon that nobody asks to attach anything within this time ends, unless it is to stay. */
+#define SEG_UNUSED_NS (30 * 1000000000ull)
+void seg_watch_start(struct seg_keeper *keeper);
+
+void seg_watch_close(struct seg_keeper *keeper);
+
+/* The worker of this queue has taken nothing for SEG_WORKER_LOST_NS although packets wait: what XDP
+ * sees too. */
+bool seg_queue_stalled(const struct seg_queue *queue, uint64_t now);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "workers.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "cleanup.h"
+#include "clock.h"
+#include "message.h"
+
+#define STOP_MS                                                                                    \
+	2000 /* a killed process is gone in microseconds, unless the machine is in trouble */
+#define DEATHS_MAX 5 /* while we wait for it */
+
+static const char *const state_names[] = {
+	[SEG_REMOTE_NONE] = "none",   [SEG_REMOTE_STARTING] = "starting",
+	[SEG_REMOTE_READY] = "ready", [SEG_REMOTE_ENDED] = "restarting",
+	[SEG_REMOTE_ORPHAN] = "lost",
+};
+
+const char *seg_remote_state_name(enum seg_remote_state state)
+{
+	return state_names[state];
+}
+
+static void set_state(struct seg_remote *worker, enum seg_remote_state state)
+{
+	worker->state = state;
+	worker->since = seg_clock_now();
+}
+
+/* --- what the spawner says ---------------------------------------------------------------- */
+
+static void worker_started(struct seg_remote *worker, const struct seg_spawn *message)
+{
+	worker->pid = message->pid;
+	worker->generation = 0;
+	set_state(worker, SEG_REMOTE_STARTING);
+}
+
+static void worker_ended(struct seg_remote *worker, const struct seg_spawn *message)
+{
+	worker->pid = 0;
+	worker->generation = 0;
+	worker->status = message->status;
+	worker->deaths++;
+	set_state(worker, SEG_REMOTE_ENDED);
+}
+
+static void spawner_gone(struct seg_workers *workers)
+{
+	seg_loop_remove(workers->loop, &workers->spawner);
+	close(workers->spawner.fd);
+	workers->spawner.fd = -1;
+	for (size_t i = 0; i < SEG_QUEUES_MAX; i++)
+		if (workers->at[i]) {
+			workers->at[i]->pid = 0;
+			set_state(workers->at[i], SEG_REMOTE_ORPHAN);
+		}
+}
+
+static void spawner_spoke(struct seg_watch *watch, uint32_t events)
+{
+	struct seg_workers *workers = (void *)watch; /* its first member */
+	struct seg_spawn message;
+	struct seg_remote *worker;
+	int r = seg_message_receive(watch->fd, &message, sizeof(message), NULL, 0, 0);
+
+	(void)events;
+	if (r == -ENOTCONN)
+		spawner_gone(workers);
+	if (r < 0 || message.queue_index >= SEG_QUEUES_MAX)
+		return;
+	worker = workers->at[message.queue_index];
+	if (worker && message.kind == SEG_SPAWN_STARTED)
+		worker_started(worker, &message);
+	else if (worker && message.kind == SEG_SPAWN_ENDED)
+		worker_ended(worker, &message);
+}
+
+/* --- what a worker says ---------------------------------------------------------------------- */
+
+/* It is not trusted: anything but the two words that it may say is dropped. */
+static void worker_spoke(struct seg_watch *watch, uint32_t events)
+{
+	struct seg_remote *worker = (void *)watch; /* its first member */
+	struct seg_doorbell message;
+	int r = seg_message_receive(watch->fd, &message, sizeof(message), NULL, 0, 0);
+
+	(void)events;
+	if (r == -ENOTCONN) /* the spawner, which holds the other end too, is gone */
+		seg_loop_remove(worker->all->loop, watch);
+	if (r < 0)
+		return;
+	if (message.kind != SEG_DOORBELL_READY && message.kind != SEG_DOORBELL_ACK)
+		return;
+	worker->generation = message.generation;
+	if (worker->state == SEG_REMOTE_STARTING)
+		set_state(worker, SEG_REMOTE_READY);
+}
+
+/* --- what they are told ------------------------------------------------------------------------
+ */
+
+static int tell(struct seg_workers *workers, uint32_t kind, uint32_t queue_index, const int *fds,
+		size_t fds_n)
+{
+	struct seg_spawn message = {.kind = kind, .queue_index = queue_index};
+
+	if (workers->spawner.fd < 0)
+		return -ESRCH;
+	return seg_message_send(workers->spawner.fd, &message, sizeof(message), fds, fds_n);
+}
+
+int seg_workers_open(struct seg_workers *workers, struct seg_loop *loop, int spawner)
+{
+	*workers = (struct seg_workers){
+		.spawner = {.fd = spawner, .ready = spawner_spoke},
+		.loop = loop,
+	};
+	return seg_loop_add(loop, &workers->spawner, EPOLLIN);
+}
+
+void seg_workers_close(struct seg_workers *workers)
+{
+	tell(workers, SEG_SPAWN_EXIT, 0, NULL, 0);
+	if (workers->spawner.fd >= 0)
+		spawner_gone(workers);
+}
+
+int seg_remote_start(struct seg_workers *workers, struct seg_remote *worker, uint32_t queue_index,
+		     int fds[SEG_FD_MAX], struct seg_error *err)
+{
+	int ends[2], send[SEG_FD_MAX], r = seg_message_pair(ends);
+
+	if (r)
+		return seg_error_set(err, -r, "cannot make a socket: %s", strerror(-r));
+	*worker = (struct seg_remote){
+		.doorbell = {.fd = ends[0], .ready = worker_spoke},
+		.all = workers,
+		.queue_index = queue_index,
+	};
+	set_state(worker, SEG_REMOTE_STARTING);
+	fds[SEG_FD_DOORBELL] = ends[1];
+	for (int i = 0; i < SEG_FD_MAX; i++)
+		send[i] = fds[i] >= 0 ? fds[i] : fds[SEG_FD_HANDOVER];
+	workers->at[queue_index] = worker;
+	r = seg_loop_add(workers->loop, &worker->doorbell, EPOLLIN);
+	if (!r)
+		r = tell(workers, SEG_SPAWN_START, queue_index, send, SEG_FD_MAX);
+	close(ends[1]);
+	fds[SEG_FD_DOORBELL] = -1;
+	if (r)
+		return seg_error_set(err, -r, "cannot start a worker: %s", strerror(-r));
+	return 0;
+}
+
+static bool has_ended(const struct seg_remote *worker)
+{
+	return worker->state == SEG_REMOTE_ENDED || worker->state == SEG_REMOTE_ORPHAN;
+}
+
+/* One that is started again at this moment ends once more: the spawner knows that it is to stop. */
+void seg_remote_stop(struct seg_remote *worker)
+{
+	struct seg_workers *workers = worker->all;
+	struct pollfd spawner = {.events = POLLIN};
+	uint64_t deadline = seg_clock_now() + STOP_MS * 1000000ull;
+
+	if (!workers)
+		return;
+	if (!tell(workers, SEG_SPAWN_STOP, worker->queue_index, NULL, 0))
+		while (!has_ended(worker) && seg_clock_now() < deadline) {
+			spawner.fd = workers->spawner.fd;
+			if (poll(&spawner, 1, STOP_MS) > 0)
+				spawner_spoke(&workers->spawner, EPOLLIN);
+		}
+	seg_loop_remove(workers->loop, &worker->doorbell);
+	seg_closep(&worker->doorbell.fd);
+	workers->at[worker->queue_index] = NULL;
+	*worker = (struct seg_remote){.doorbell.fd = -1};
+}
+
+void seg_remote_replace(struct seg_remote *worker)
+{
+	set_state(worker, worker->state); /* it has its time again */
+	tell(worker->all, SEG_SPAWN_RESTART, worker->queue_index, NULL, 0);
+}
+
+int seg_remote_set_policy(struct seg_remote *worker, const int fds[SEG_FD_MAX])
+{
+	const int absent = fds[SEG_FD_HANDOVER];
+	const int send[] = {
+		fds[SEG_FD_HANDOVER],
+		fds[SEG_FD_IMAGE],
+		fds[SEG_FD_RULES],
+		fds[SEG_FD_ZONES] >= 0 ? fds[SEG_FD_ZONES] : absent,
+	};
+	int r = tell(worker->all, SEG_SPAWN_IMAGE, worker->queue_index, send, SEG_ARRAY_SIZE(send));
+
+	if (r)
+		return r;
+	worker->generation = 0;
+	seg_remote_replace(worker);
+	return 0;
+}
+
+/* --- waiting
+ * -------------------------------------------------------------------------------------- */
+
+static const char *exit_text(int code)
+{
+	static const char *const texts[] = {
+		[SEG_WORKER_EXIT_HANDOVER] = "it is of another version",
+		[SEG_WORKER_EXIT_RINGS] = "it cannot map a socket, a map or a memfd",
+		[SEG_WORKER_EXIT_IMAGE] = "it refuses the policy",
+		[SEG_WORKER_EXIT_LEDGER] = "it refuses its predecessor's ledger",
+		[SEG_WORKER_EXIT_CONFINE] = "it cannot give up its privileges",
+		[127] = "it cannot be executed",
+	};
+
+	if (code < 0 || (size_t)code >= SEG_ARRAY_SIZE(texts) || !texts[code])
+		return "its log says why";
+	return texts[code];
+}
+
+static int report_death(const struct seg_remote *worker, struct seg_error *err)
+{
+	int status = worker->status;
+
+	if (worker->state == SEG_REMOTE_ORPHAN) {
+		seg_error_set(err, ECHILD, "the spawner is gone, and all workers with it");
+		seg_error_mend(err, "xdpseg detach --all, then attach again");
+	} else if (WIFSIGNALED(status)) {
+		seg_error_set(err, ECHILD, "xdpseg-worker is killed as soon as it starts: %s",
+			      strsignal(WTERMSIG(status)));
+	} else {
+		seg_error_set(err, ECHILD, "xdpseg-worker ends as soon as it starts: %s",
+			      exit_text(WEXITSTATUS(status)));
+	}
+	return -ECHILD;
+}
+
+/* The first worker that is not there yet, or NULL. */
+static struct seg_remote *first_missing(struct seg_remote *const *which, size_t n,
+					uint32_t generation)
+{
+	for (size_t i = 0; i < n; i++)
+		if (which[i]->state != SEG_REMOTE_READY || which[i]->generation != generation)
+			return which[i];
+	return NULL;
+}
+
+static void listen_to(struct seg_remote *worker, int timeout_ms)
+{
+	struct seg_watch *watches[] = {&worker->all->spawner, &worker->doorbell};
+	struct pollfd fds[] = {{.fd = watches[0]->fd, .events = POLLIN},
+			       {.fd = watches[1]->fd, .events = POLLIN}};
+
+	if (poll(fds, SEG_ARRAY_SIZE(fds), timeout_ms) <= 0)
+		return;
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(fds); i++)
+		if (fds[i].revents)
+			watches[i]->ready(watches[i], EPOLLIN);
+}
+
+int seg_workers_wait(struct seg_remote *const *which, size_t n, uint32_t generation, int timeout_ms,
+		     struct seg_error *err)
+{
+	uint64_t deadline = seg_clock_now() + (uint64_t)timeout_ms * 1000000;
+	struct seg_remote *worker, *last = NULL;
+	uint32_t deaths = 0;
+
+	while ((worker = first_missing(which, n, generation))) {
+		uint64_t now = seg_clock_now();
+
+		if (worker != last)
+			deaths = worker->deaths;
+		last = worker;
+		if (worker->state == SEG_REMOTE_ORPHAN || worker->deaths - deaths >= DEATHS_MAX)
+			return report_death(worker, err);
+		if (now >= deadline) {
+			return seg_error_set(err, ETIMEDOUT,
+					     "the worker of queue %u did not answer in %d ms",
+					     worker->queue_index, timeout_ms);
+		}
+		listen_to(worker, (int)((deadline - now) / 1000000) + 1);
+	}
+	return 0;
+}

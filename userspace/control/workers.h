@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * workers.h - the keeper's side of spawner and workers: what it tells them, and
+ * what it knows of them.
+ */
+#ifndef SEG_WORKERS_H
+#define SEG_WORKERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+#include "handover.h"
+#include "loop.h"
+
+enum seg_remote_state {
+	SEG_REMOTE_NONE,
+	SEG_REMOTE_STARTING, /* runs, but has not said that it is ready */
+	SEG_REMOTE_READY,
+	SEG_REMOTE_ENDED,  /* the spawner is about to start another one */
+	SEG_REMOTE_ORPHAN, /* the spawner is gone, and so is it */
+};
+
+struct seg_workers;
+
+/* One queue's worker. In its place from start to stop. */
+struct seg_remote {
+	struct seg_watch doorbell; /* the keeper's end */
+	struct seg_workers *all;
+	uint32_t queue_index;
+	enum seg_remote_state state;
+	pid_t pid;
+	int status;          /* of the last one that ended, as wait() gives it */
+	uint32_t deaths;     /* of this queue's workers so far */
+	uint32_t generation; /* of the policy that it says it decides by */
+	uint64_t since;      /* ns, CLOCK_MONOTONIC: of this state */
+};
+
+struct seg_workers {
+	struct seg_watch spawner; /* fd -1: gone */
+	struct seg_loop *loop;
+	struct seg_remote *at[SEG_QUEUES_MAX];
+};
+
+/* Takes the socket over. 0 or -errno. */
+int seg_workers_open(struct seg_workers *workers, struct seg_loop *loop, int spawner);
+
+/* Tell the spawner to end, with all workers. */
+void seg_workers_close(struct seg_workers *workers);
+
+/*
+ * Start a worker; fds[] in the order of enum seg_worker_fd, -1 for an absent
+ * one, SEG_FD_DOORBELL filled in here. They stay the caller's.
+ */
+int seg_remote_start(struct seg_workers *workers, struct seg_remote *worker, uint32_t queue_index,
+		     int fds[SEG_FD_MAX], struct seg_error *err);
+
+/* End it, and wait until it has. Idempotent. */
+void seg_remote_stop(struct seg_remote *worker);
+
+/* It hangs: end it; the spawner starts another one. */
+void seg_remote_replace(struct seg_remote *worker);
+
+/*
+ * Its successors start with what stands in fds[] under SEG_FD_HANDOVER, _IMAGE,
+ * _RULES and _ZONES (-1: absent); it is replaced by the first of them.
+ */
+int seg_remote_set_policy(struct seg_remote *worker, const int fds[SEG_FD_MAX]);
+
+/*
+ * Wait until these workers decide by `generation`. -ETIMEDOUT; -ECHILD: one ends
+ * again and again. Only workers and spawner are listened to meanwhile.
+ */
+int seg_workers_wait(struct seg_remote *const *which, size_t n, uint32_t generation, int timeout_ms,
+		     struct seg_error *err);
+
+const char *seg_remote_state_name(enum seg_remote_state state);
+
+#endif
