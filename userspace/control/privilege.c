@@ -4,6 +4,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -29,13 +30,14 @@ static const struct {
 int seg_privilege_check(struct seg_error *err)
 {
 	char missing[128] = "";
+	size_t used = 0;
 
 	capng_get_caps_process();
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(kept); i++) {
 		if (capng_have_capability(CAPNG_EFFECTIVE, kept[i].number))
 			continue;
-		strcat(missing, *missing ? ", " : "");
-		strcat(missing, kept[i].name);
+		used += (size_t)snprintf(missing + used, sizeof(missing) - used, "%s%s",
+					 used ? ", " : "", kept[i].name);
 	}
 	if (!*missing)
 		return 0;
