@@ -46,7 +46,7 @@ static int parse(int argc, char **argv, struct seg_keeper_options *out)
 			out->worker = optarg;
 			break;
 		case 'r':
-			out->ready_fd = atoi(optarg);
+			out->ready_fd = (int)strtol(optarg, NULL, 10);
 			break;
 		case 'v':
 			puts("xdpsegd " SEG_VERSION);
