@@ -49,21 +49,23 @@ int seg_privilege_check(struct seg_error *err)
 int seg_privilege_mount_bpffs(struct seg_error *err)
 {
 	struct statfs fs;
+	int r;
 
 	if (!statfs(BPFFS, &fs) && fs.f_type == BPF_FS_MAGIC)
 		return 0;
 	if (!mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
 		return 0;
-	seg_error_set(err, errno, "cannot mount a bpf file system at " BPFFS ": %s",
-		      strerror(errno));
+	r = seg_error_set(err, errno, "cannot mount a bpf file system at " BPFFS ": %s",
+			  strerror(errno));
 	seg_error_mend(err, "mount -t bpf bpf " BPFFS);
-	return -errno;
+	return r;
 }
 
 int seg_privilege_raise_limits(struct seg_error *err)
 {
 	const rlim_t needed = SEG_QUEUES_MAX * SEG_FD_MAX + 1024;
 	struct rlimit limit;
+	int r;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return -errno;
@@ -74,10 +76,10 @@ int seg_privilege_raise_limits(struct seg_error *err)
 		limit.rlim_max = needed;
 	if (!setrlimit(RLIMIT_NOFILE, &limit))
 		return 0;
-	seg_error_set(err, errno, "cannot have %lu open files: %s", (unsigned long)needed,
-		      strerror(errno));
+	r = seg_error_set(err, errno, "cannot have %lu open files: %s", (unsigned long)needed,
+			  strerror(errno));
 	seg_error_mend(err, "raise the hard limit: ulimit -Hn %lu", (unsigned long)needed);
-	return -errno;
+	return r;
 }
 
 int seg_privilege_drop(struct seg_error *err)
