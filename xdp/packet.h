@@ -499,15 +499,12 @@ SEG_INLINE int seg_parse_ip4(const void *data, const void *data_end, __u32 lengt
 
 /* --- IPv6 ----------------------------------------------------------------- */
 
+#define SEG_OPTIONS_MAX         8 /* hop-by-hop options, padding included (RFC 8504 5.3) */
+#define SEG_OPTION_PAD1         0
 #define SEG_OPTION_PADN         1
-#define SEG_OPTION_ROUTER_ALERT 0x0502 /* RFC 2711: the option, its length; then a value, 0: MLD   \
-					*/
-
-/* Two bytes of padding: Pad1 twice, or an empty PadN. */
-SEG_INLINE int seg_is_padding(__be16 option)
-{
-	return !option || option == SEG_BE16(SEG_OPTION_PADN << 8);
-}
+#define SEG_OPTION_ROUTER_ALERT 5 /* RFC 2711 */
+#define SEG_PADN_MAX            5 /* 7 bytes fill up any header; more is a covert channel (RFC 4942 2.1.9.5) \
+				   */
 
 SEG_INLINE int seg_is_extension(__u8 proto)
 {
@@ -516,28 +513,44 @@ SEG_INLINE int seg_is_extension(__u8 proto)
 	       proto == SEG_IPPROTO_DSTOPTS;
 }
 
-/*
- * Hop-by-hop options, which every node on the way must act on. Padding passes,
- * and MLD's router alert (RFC 2711); an unknown one is refused even where its
- * action bits would have a host skip it (RFC 8200 4.2). These fill one unit of
- * 8 bytes, and padding beyond that is a covert channel (RFC 4942 2.1.9.5).
- * Destination options are for the receiver alone, who judges them.
- */
-SEG_INLINE int seg_check_hop_by_hop(const struct seg_extension *header, struct seg_packet *out)
+SEG_INLINE int seg_option_valid(const struct seg_option *option, struct seg_packet *out)
 {
-	const __u8 *p = (const __u8 *)header;
-	__u16 first = SEG_LOAD16(p + 2), second = SEG_LOAD16(p + 4), third = SEG_LOAD16(p + 6);
+	if (option->type == SEG_OPTION_PADN)
+		return option->length <= SEG_PADN_MAX;
+	if (option->type != SEG_OPTION_ROUTER_ALERT || option->length != 2)
+		return 0;
+	out->flags |= SEG_PACKET_ROUTER_ALERT;
+	return 1;
+}
 
-	if (header->length)
-		return SEG_REASON_EXTENSION_HEADERS;
-	if (first == SEG_BE16(SEG_OPTION_PADN << 8 | 4) && !second && !third)
-		return SEG_PARSED;
-	if ((first == SEG_BE16(SEG_OPTION_ROUTER_ALERT) && !second && seg_is_padding(third)) ||
-	    (seg_is_padding(first) && second == SEG_BE16(SEG_OPTION_ROUTER_ALERT) && !third)) {
-		out->flags |= SEG_PACKET_ROUTER_ALERT;
-		return SEG_PARSED;
+/*
+ * Hop-by-hop options, which every node on the way must act on: only padding and
+ * router alert. An unknown one is refused even where its action bits would have
+ * a host skip it (RFC 8200 4.2). They must fill their header, which ends at
+ * `end`; out->l4 is the cursor. Destination options are for the receiver alone,
+ * who judges them.
+ */
+SEG_COLD int seg_check_hop_by_hop(const void *data, const void *data_end, __u32 end,
+				  struct seg_packet *out)
+{
+	out->l4 += sizeof(struct seg_option); /* next header and length are as long */
+	for (int i = 0; i < SEG_OPTIONS_MAX && out->l4 < end; i++) {
+		__u32 at = seg_l4(out), size = 1;
+		const __u8 *type = seg_at(data, data_end, at, 1);
+		const struct seg_option *option;
+
+		if (!type)
+			return SEG_REASON_TRUNCATED;
+		if (*type != SEG_OPTION_PAD1) {
+			option = seg_at(data, data_end, at, sizeof(*option));
+			if (!option || !seg_option_valid(option, out))
+				return SEG_REASON_EXTENSION_HEADERS;
+			size = (__u32)sizeof(*option) + option->length;
+		}
+		out->l4 = (__u16)(at + size);
+		SEG_OPAQUE(out);
 	}
-	return SEG_REASON_EXTENSION_HEADERS;
+	return out->l4 == end ? SEG_PARSED : SEG_REASON_EXTENSION_HEADERS;
 }
 
 SEG_INLINE __u32 seg_extension_size(const struct seg_extension *header, __u8 proto)
@@ -563,8 +576,8 @@ SEG_INLINE void seg_mark_ip6_fragment(__be16 fragment, struct seg_packet *out)
 SEG_INLINE int seg_check_extension(const struct seg_extension *header, __u8 proto, __u32 size,
 				   int index, struct seg_packet *out)
 {
-	if (proto == SEG_IPPROTO_HOP_BY_HOP)
-		return index ? SEG_REASON_EXTENSION_HEADERS : seg_check_hop_by_hop(header, out);
+	if (proto == SEG_IPPROTO_HOP_BY_HOP && index)
+		return SEG_REASON_EXTENSION_HEADERS;
 	/* RFC 5095; and a source route leads past this filter */
 	if (proto == SEG_IPPROTO_ROUTING &&
 	    (!header->routing.type || header->routing.segments_left))
@@ -595,6 +608,8 @@ SEG_COLD int seg_parse_extensions(const void *data, const void *data_end, struct
 		if (at + size > out->end)
 			return SEG_REASON_TRUNCATED;
 		reason = seg_check_extension(header, out->proto, size, i, out);
+		if (reason == SEG_PARSED && out->proto == SEG_IPPROTO_HOP_BY_HOP)
+			reason = seg_check_hop_by_hop(data, data_end, at + size, out);
 		if (reason != SEG_PARSED)
 			return reason;
 		out->proto = header->next;

@@ -122,7 +122,7 @@ static inline struct frame frame_of(const char *text)
 #define TCP_WITH(offset, flags) " 3039 0050 00000001 00000002 " offset " " flags " 2000 0000 0000 "
 #define UDP                     UDP_FROM_TO("3039", "0035")
 #define UDP_FROM_TO(from, to)   " " from " " to " ul 0000 "
-#define ICMP(type_code)         type_code " 0000 00070001 "
+#define ICMP(type_code)         " " type_code " 0000 00070001 "
 #define SYN                     "02"
 #define ACK                     "10"
 
@@ -344,7 +344,13 @@ static const struct sample samples[] = {
 	 IP6("00") "06 00 0105 00000000" TCP(SYN)},
 	{"hop-by-hop, jumbogram", R(EXTENSION_HEADERS),
 	 ETH("86dd") "60000000 0000 00 40 " A6 B6 "| 06 00 c204 00010000" TCP(SYN)},
-	{"hop-by-hop, 16 bytes", R(EXTENSION_HEADERS), IP6("00") "06 01 010c 00*12" TCP(SYN)},
+	{"hop-by-hop, more padding than any header needs", R(EXTENSION_HEADERS),
+	 IP6("00") "06 01 010c 00*12" TCP(SYN)},
+	{"hop-by-hop, Pad1 to the end of the frame", SEG_PARSED, IP6("00") "3b 00 00*6"},
+	{"hop-by-hop, an option's length beyond the frame", R(EXTENSION_HEADERS),
+	 IP6("00") "3b 00 00*5 01"},
+	{"hop-by-hop, 9 options", R(EXTENSION_HEADERS), IP6("00") "06 01 00*8 0104 00*4" TCP(SYN)},
+	{"hop-by-hop, 8 options", SEG_PARSED, IP6("00") "06 01 00*7 0105 00*5" TCP(SYN)},
 	{"router alert, not MLD", R(EXTENSION_HEADERS), IP6("00") ALERT("06") TCP(SYN)},
 	{"router alert, echo", R(EXTENSION_HEADERS), IP6("00") ALERT("3a") ICMP("8000")},
 	{"routing header type 0", R(EXTENSION_HEADERS),
@@ -405,6 +411,8 @@ static const struct sample samples[] = {
 	 IP6_WITH("00", "01", LINK6, ALL6) ALERT("3a") ICMP("8200") NONE6},
 	{"MLD query, padding first", R(MULTICAST_LISTENER),
 	 IP6_WITH("00", "01", LINK6, ALL6) "3a 00 0100 0502 0000" ICMP("8200") NONE6},
+	{"MLD query, padding twice", R(MULTICAST_LISTENER),
+	 IP6_WITH("00", "01", LINK6, ALL6) "3a 01 05020000 0102 0000 0104 00*4" ICMP("8200") NONE6},
 	{"MLD query from ::", R(OFF_LINK),
 	 IP6_WITH("00", "01", NONE6, ALL6) ALERT("3a") ICMP("8200") NONE6},
 	{"MLDv2 report from ::", R(MULTICAST_LISTENER),
