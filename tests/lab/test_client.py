@@ -23,7 +23,7 @@ class Stage(contextlib.ExitStack):
         self.part, self.plays = part, plays
 
     def __enter__(self):
-        self.dir = self.enter_context(tempfile.TemporaryDirectory(prefix="lab-"))
+        self.dir = self.enter_context(tempfile.TemporaryDirectory(prefix=f"lab-{os.getpid()}-"))
         shutil.copy(XDPSEG, f"{self.dir}/xdpseg")
         shutil.copy(FAKE, f"{self.dir}/xdpsegd")
         for verb, (status, body) in self.plays.items():
