@@ -503,8 +503,9 @@ SEG_INLINE int seg_parse_ip4(const void *data, const void *data_end, __u32 lengt
 #define SEG_OPTION_PAD1         0
 #define SEG_OPTION_PADN         1
 #define SEG_OPTION_ROUTER_ALERT 5 /* RFC 2711 */
-#define SEG_PADN_MAX            5 /* 7 bytes fill up any header; more is a covert channel (RFC 4942 2.1.9.5) \
-				   */
+#define SEG_PADN_MAX                                                                               \
+	5 /* 7 bytes fill up any header; more is a covert channel (RFC 4942 2.1.9.5)               \
+	   */
 
 SEG_INLINE int seg_is_extension(__u8 proto)
 {

@@ -217,7 +217,7 @@ SEG_INLINE __u16 seg_fold(__u64 sum)
 
 #define SEG_ASSERT_WIRE(name, size)                                                                \
 	_Static_assert(sizeof(struct seg_##name) == (size), #name " is " #size " bytes on the "    \
-									       "wire")
+								  "wire")
 
 SEG_ASSERT_WIRE(eth, 14);
 SEG_ASSERT_WIRE(tag, 4);
