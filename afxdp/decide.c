@@ -341,7 +341,7 @@ static void copy_icmp(struct seg_flow *flow, const struct seg_packet *packet)
 	flow->icmp_code = packet->icmp_code;
 	if (!(packet->flags & SEG_PACKET_ICMP_REPLY))
 		return;
-	flow->icmp_type = packet->proto == IPPROTO_ICMP ? ICMP_ECHO : ICMPV6_ECHO_REQUEST;
+	flow->icmp_type = packet->proto == IPPROTO_ICMP ? SEG_ICMP_ECHO : SEG_ICMP6_ECHO;
 	flow->icmp_code = 0;
 }
 

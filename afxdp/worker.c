@@ -256,6 +256,15 @@ static void acknowledge(struct seg_worker *w)
 	w->keeper_waits = false;
 }
 
+/* The keeper's clock stands while there is nothing to look after; now there may be. */
+static void wake_keeper(struct seg_worker *w)
+{
+	uint32_t *bell = &w->lane.queue->bell;
+
+	if (seg_load(bell) && __atomic_exchange_n(bell, 0, __ATOMIC_RELAXED))
+		tell(w, SEG_DOORBELL_AWAKE, 0);
+}
+
 /* The length of the next message, 0 at the end, or -errno; *fd: its descriptor, or -1. */
 static ssize_t receive(int from, struct seg_doorbell *message, int *fd)
 {
@@ -426,6 +435,7 @@ static void work(struct seg_worker *w)
 	if (!seg_ring_used(&w->lane.rx))
 		seg_publish_gaps(&w->lane.publisher, w->judge.generation, now);
 	acknowledge(w);
+	wake_keeper(w);
 }
 
 int seg_worker_turn(struct seg_worker *w, int timeout, enum seg_worker_exit *how,

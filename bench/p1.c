@@ -399,14 +399,11 @@ static void set_quick(struct settings *settings)
 
 static void parse(int argc, char **argv, struct settings *settings)
 {
-	static const struct option options[] = {{"quick", no_argument, NULL, 'q'},
-						{"rounds", required_argument, NULL, 'r'},
-						{"repeat", required_argument, NULL, 'n'},
-						{"only", required_argument, NULL, 'o'},
-						{"json", required_argument, NULL, 'j'},
-						{"against", required_argument, NULL, 'a'},
-						{"help", no_argument, NULL, 'h'},
-						{}};
+	static const struct option options[] = {
+		{"quick", no_argument, NULL, 'q'},        {"rounds", required_argument, NULL, 'r'},
+		{"repeat", required_argument, NULL, 'n'}, {"only", required_argument, NULL, 'o'},
+		{"json", required_argument, NULL, 'j'},   {"against", required_argument, NULL, 'a'},
+		{"help", no_argument, NULL, 'h'},         {}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {

@@ -138,7 +138,8 @@ static struct seg_key key_of(__u8 family, __u8 proto, __u32 flow, __u32 *directi
 	};
 	struct seg_key key;
 
-	*direction = seg_key_make(&key, &packet, packet.family, addresses.source, addresses.destination);
+	*direction =
+		seg_key_make(&key, &packet, packet.family, addresses.source, addresses.destination);
 	return key;
 }
 
@@ -197,12 +198,18 @@ void bench_seed(struct bench_seeded *seeded, __u8 proto, __u32 flows)
 	}
 }
 
+/* The next key is asked for while the last is still there: else each search begins anew. */
 static void clear_hash(int map)
 {
 	char key[sizeof(struct seg_key)];
+	char next[sizeof(key)];
+	bool more = !bpf_map_get_next_key(map, NULL, key);
 
-	while (!bpf_map_get_next_key(map, NULL, key))
+	while (more) {
+		more = !bpf_map_get_next_key(map, key, next);
 		bpf_map_delete_elem(map, key);
+		memcpy(key, next, sizeof(key));
+	}
 }
 
 void bench_seeded_clear(struct bench_seeded *seeded)

@@ -81,7 +81,7 @@ struct seg_packet {
 	__u8 icmp_code;
 	__u16 vlan[2]; /* outer, inner; 0: none */
 	__u16 zone;    /* L2 domain + VLAN stack: part of the key */
-	__be16 sport;  /* TCP, UDP, UDP-Lite, SCTP, DCCP; ICMP: see seg_key; not IP: the Ethertype */
+	__be16 sport; /* TCP, UDP, UDP-Lite, SCTP, DCCP; ICMP: see seg_key; not IP: the Ethertype */
 	__be16 dport;
 };
 
@@ -245,7 +245,8 @@ struct seg_queue {
 	__u64 since; /* ns, CLOCK_MONOTONIC coarse */
 	__u64 seen;  /* `consumed` when `since` was noted */
 	__u32 meta;  /* enum seg_meta_carried */
-	__u32 spare;
+	__u32 bell;  /* 1: the keeper sleeps, and wants to hear of the next batch; the worker takes
+		      * it back by atomic exchange when it rings */
 	__u64 pad[4];
 
 	__u64 consumed;

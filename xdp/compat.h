@@ -72,12 +72,20 @@ static __always_inline void seg_add(__u64 *p, __u64 value)
 	(void)__sync_fetch_and_add(p, value);
 }
 
-/* A zero that depends on `value`: arm64 honours the address dependency, the verifier sees + 0. */
+/*
+ * x86-64 and s390x keep loads in order. Elsewhere a zero that depends on `value`: arm64 honours the
+ * address dependency, the verifier sees + 0. Without need it would cost dearly: a session's second
+ * cache line would be asked for only when the first has come.
+ */
 static __always_inline void *seg_order(void *pointer, __u64 value)
 {
+#if defined(__TARGET_ARCH_x86) || defined(__TARGET_ARCH_s390)
+	asm volatile("" : "+r"(pointer) : "r"(value) : "memory");
+#else
 	asm volatile("%1 &= 0\n"
 		     "%0 += %1"
 		     : "+r"(pointer), "+r"(value));
+#endif
 	return pointer;
 }
 

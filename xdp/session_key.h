@@ -8,9 +8,9 @@
 #ifndef SEG_SESSION_KEY_H
 #define SEG_SESSION_KEY_H
 
-#include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/in.h>
+#include <linux/in6.h>
 
 #include "abi.h"
 #include "compat.h"
@@ -27,8 +27,11 @@ static __always_inline bool seg_is_icmp(__u8 proto)
 
 static __always_inline bool seg_is_echo(__u8 proto, __u8 type)
 {
+	/* RFC 792. Not from <linux/icmp.h>: it needs a libc of the BPF target's word size. */
+	const __u8 echo_reply = 0, echo = 8;
+
 	if (proto == IPPROTO_ICMP)
-		return type == ICMP_ECHO || type == ICMP_ECHOREPLY;
+		return type == echo || type == echo_reply;
 	return type == ICMPV6_ECHO_REQUEST || type == ICMPV6_ECHO_REPLY;
 }
 

@@ -234,11 +234,11 @@ class Lab(contextlib.ExitStack):
 
     # --- what must hold after every test ------------------------------------
 
-    def driver_packets(self):
-        """What the driver gave to the XDP program."""
+    def queue_packets(self):
+        """What the driver gave to the XDP program, by queue."""
         lines = self.server.run("ethtool", "-S", IFACE).splitlines()
         pairs = (line.strip().partition(": ") for line in lines)
-        return sum(int(value) for name, _, value in pairs if name.endswith("_xdp_packets"))
+        return [int(value) for name, _, value in pairs if name.endswith("_xdp_packets")]
 
     def link(self, space, name):
         return space.run_json("ip", "-j", "-s", "link", "show", name)[0]["stats64"]
@@ -254,7 +254,7 @@ class Lab(contextlib.ExitStack):
         exits.pop("to-worker", None)
         verdicts = {name: packets_of(count) for name, count in iface["verdicts"].items()}
         sums = [
-            ("packets", iface["packets"], "the driver's packets", self.driver_packets()),
+            ("packets", iface["packets"], "the driver's packets", sum(self.queue_packets())),
             ("sum of exits", sum(map(packets_of, exits.values())), "packets", iface["packets"]),
             ("sum of verdicts", sum(verdicts.values()), "packets", iface["packets"]),
         ]

@@ -23,7 +23,7 @@ class Stage(contextlib.ExitStack):
         self.part, self.plays = part, plays
 
     def __enter__(self):
-        self.dir = self.enter_context(tempfile.TemporaryDirectory(prefix="lab-"))
+        self.dir = self.enter_context(tempfile.TemporaryDirectory(prefix=f"lab-{os.getpid()}-"))
         shutil.copy(XDPSEG, f"{self.dir}/xdpseg")
         shutil.copy(FAKE, f"{self.dir}/xdpsegd")
         for verb, (status, body) in self.plays.items():
@@ -69,6 +69,7 @@ def test_errors_of_the_daemon_come_through():
     with Stage("ready", attach=(422, {"error": error})) as stage:
         check_fails(stage.xdpseg("attach", "eth0"), 5, "p.yaml:3:5: error: unknown key 'form'",
                     "     3 |   - {form: x}\n       |     ^\n", "mend: did you mean 'from'?")
+        check("queues" not in stage.asked("attach"), "a number of queues was asked for")
         done = stage.xdpseg("attach", "eth0", "--json")
         check_equal(json.loads(done.stderr), {"error": error}, "the error as JSON")
 

@@ -163,5 +163,6 @@ rules:
         ends = address(lab.client, "c0"), address(lab.server, IFACE)
         send_each(lab, sock, ends, tagged(v4(GOOD4), 66))
         until("rule tagged", lambda: lab.stats()["rules"]["tagged"]["packets"] == EACH)
+        check_equal(lab.exits()["rule-allow"] + lab.exits()["session-allow"], EACH, "allowed")
         send_each(lab, sock, ends, v4(GOOD4))
         until("the default", lambda: lab.stats()["rules"]["default"]["packets"] == EACH)

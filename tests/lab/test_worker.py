@@ -54,9 +54,11 @@ class Sink(threading.Thread):
 
 
 def kill_worker(lab, pid):
-    """End it; the next one's pid."""
+    """End it; the next one's pid, and the seconds until that works."""
     os.kill(pid, signal.SIGKILL)
-    return until("another worker", lambda: lab.worker() not in (pid, None) and lab.worker())
+    begun = time.monotonic()
+    until("another worker", lambda: lab.workers()[0][0] not in (pid, 0))
+    return lab.worker(), time.monotonic() - begun
 
 
 def losses(lab):
@@ -75,26 +77,27 @@ def test_killed_100_times_under_traffic():
         sink.start()
         with Stream(lab) as stream:
             pid = lab.worker()
-            seen = {pid}
+            seen, slowest = {pid}, 0.0
             for _ in range(KILLS):
-                pid = kill_worker(lab, pid)
+                pid, took = kill_worker(lab, pid)
                 seen.add(pid)
+                slowest = max(slowest, took)
         check_equal(len(seen), KILLS + 1, "different workers")
         with contextlib.suppress(Failed):
             until("the stream", lambda: len(sink.came) == stream.sent)
         missing = sorted(set(range(stream.sent)) - set(sink.came))
-        check_losses(lab, len(missing), stream.sent)
+        check_nothing_came(shut)
+        check_losses(lab, len(missing), slowest)
         twice = [number for number, times in sink.came.items() if times > 1]
         check(not twice, f"{len(twice)} of {stream.sent} datagrams came twice")
-        check_nothing_came(shut)
 
 
-def check_losses(lab, missing, sent):
-    """A busy machine may take 200 ms to start a worker: what on-worker-loss drops then has a name."""
+def check_losses(lab, missing, slowest):
+    """None, unless the machine took so long to start a worker that on-worker-loss dropped: by name."""
     counted = losses(lab)
-    check(missing <= sum(counted.values()), f"{missing} of {sent} lost, but counted: {counted}")
-    check(set(counted) <= {"worker-lost"}, f"{missing} of {sent} lost: {counted}")
-    check(missing * 100 <= sent, f"{missing} of {sent} lost: {counted}")
+    said = f"{missing} lost, counted: {counted}, slowest restart {slowest:.2f} s"
+    check(missing == 0 or slowest > LOST_SECONDS, said)
+    check(missing <= sum(counted.values()) and set(counted) <= {"worker-lost"}, said)
 
 
 def check_nothing_came(sock):

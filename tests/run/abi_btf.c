@@ -56,7 +56,7 @@ static const struct layout layouts[] = {
 	LAYOUT(seg_counts, M(seg_counts, exit)),
 	LAYOUT(seg_quota, M(seg_quota, class)),
 	LAYOUT(seg_queue, M(seg_queue, sent), M(seg_queue, since), M(seg_queue, seen),
-	       M(seg_queue, meta), M(seg_queue, spare), M(seg_queue, pad), M(seg_queue, consumed),
+	       M(seg_queue, meta), M(seg_queue, bell), M(seg_queue, pad), M(seg_queue, consumed),
 	       M(seg_queue, batches), M(seg_queue, wakeups), M(seg_queue, restarts),
 	       M(seg_queue, frames_lost), M(seg_queue, pad2), M(seg_queue, exit)),
 	LAYOUT(seg_config, M(seg_config, generation), M(seg_config, armed),

@@ -69,12 +69,13 @@ class Connection(http.client.HTTPConnection):
 class Daemon:
     """An xdpsegd in namespace `a`, with a runtime folder of its own."""
 
-    def __init__(self, folder, binary=XDPSEGD, arguments=(), environment=()):
+    def __init__(self, folder, binary=XDPSEGD, worker=WORKER, arguments=(),
+                 environment=()):
         self.folder = folder
         ready, theirs = os.pipe()
         self.process = subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{NAME}-a", binary, "--runtime-dir", folder,
-             "--worker", WORKER, "--ready-fd", str(theirs), *arguments],
+             "--worker", worker, "--ready-fd", str(theirs), *arguments],
             pass_fds=[theirs], stderr=subprocess.PIPE, text=True,
             env={**os.environ, **dict(environment)})
         os.close(theirs)
@@ -353,6 +354,13 @@ class Control(unittest.TestCase):
             inside("b", "ping", "-q", "-c", "1", "-W", "0.01", "10.77.0.1", check=False)
             self.assertLess(time.monotonic() - begin, DEADLINE)
         self.assertLess(time.monotonic() - begin, 2)
+
+    def test_a_worker_that_cannot_live_is_named(self):
+        for _ in range(10):
+            daemon = self.start(worker="/bin/false")
+            self.refused(daemon.attach("a0"), "xdpseg-worker ends")
+            self.assertEqual(daemon.process.wait(DEADLINE), 0)
+            self.assert_nothing_left()
 
     # --- policies --------------------------------------------------------------------------------
 

@@ -143,6 +143,7 @@ static struct seg_handover handover(void)
 
 static void begin(void)
 {
+	const struct seg_config armed = {.generation = 1, .armed = 1};
 	const uint32_t zero = 0;
 	struct seg_handover h;
 	struct inject_bpf *bpf;
@@ -179,6 +180,7 @@ static void begin(void)
 	fds[SEG_FD_RULES] = array("rules", sizeof(struct seg_rule_count), RULES);
 	fds[SEG_FD_QUOTA] = array("quota", sizeof(struct seg_quota), 1);
 	fds[SEG_FD_CONFIG] = array("config", sizeof(struct seg_config), 1);
+	check_eq(bpf_map_update_elem(fds[SEG_FD_CONFIG], &zero, &armed, 0), 0);
 	fds[SEG_FD_LIVE] = bpf_program__fd(bpf->progs.seg_live);
 	fds[SEG_FD_LIVE_FRAMES] = bpf_map__fd(bpf->maps.seg_live_frames);
 	fds[SEG_FD_ZONES] = fds[SEG_FD_HANDOVER];

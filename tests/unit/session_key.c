@@ -3,6 +3,7 @@
  * Keys: both directions of a flow have one, different flows have two.
  */
 #include <arpa/inet.h>
+#include <linux/icmp.h>
 
 #include "check.h"
 #include "session_key.h"

@@ -36,8 +36,9 @@ enum seg_worker_fd {
 	SEG_FD_QUOTA,
 	SEG_FD_CONFIG, /* ...read only */
 	SEG_FD_LIVE,   /* program seg_live for BPF_PROG_RUN with live frames; absent before 5.18 */
-	SEG_FD_LIVE_FRAMES, /* map seg_live_frames, entry `queue` is this worker's; absent with it */
-	SEG_FD_ZONES, /* memfd: struct seg_zone_list; absent unless the policy names VLANs */
+	SEG_FD_LIVE_FRAMES, /* map seg_live_frames, entry `queue` is this worker's; absent with it
+			     */
+	SEG_FD_ZONES,       /* memfd: struct seg_zone_list; absent unless the policy names VLANs */
 	SEG_FD_MAX
 };
 
@@ -54,7 +55,7 @@ enum seg_handover_flag {
 struct seg_handover {
 	uint32_t version; /* SEG_HANDOVER_VERSION */
 	uint32_t size;    /* of this struct */
-	char name[16]; /* IFNAMSIZ: <net/if.h> does not go with <linux/icmp.h> */
+	char name[16];    /* IFNAMSIZ: <net/if.h> does not go with <linux/icmp.h> */
 	uint32_t ifindex;
 	uint32_t queue;       /* RX queue of the interface */
 	uint32_t queue_index; /* in map seg_queues */
@@ -69,8 +70,8 @@ struct seg_handover {
 	uint32_t tx_ring; /* ...TX socket: tx_ring and completion_ring (a small fill ring is unused)
 			   */
 	uint32_t completion_ring;
-	uint32_t limit[SEG_CLASS_MAX]; /* sessions, by class */
-	uint32_t generation;           /* of SEG_FD_IMAGE */
+	uint32_t limit[SEG_CLASS_MAX];  /* sessions, by class */
+	uint32_t generation;            /* of SEG_FD_IMAGE */
 	struct seg_constants constants; /* what this interface's XDP program has */
 };
 
@@ -106,9 +107,9 @@ enum seg_spawn_kind {
 			    an absent one is the handover's, twice */
 	SEG_SPAWN_STOP,  /* end that worker, close its descriptors */
 	SEG_SPAWN_RESTART, /* end that worker, it hangs; another one is started at once */
-	SEG_SPAWN_IMAGE,   /* what the next worker starts with; descriptors: SEG_FD_HANDOVER, _IMAGE,
-			      _RULES and _ZONES, absent ones as in START */
-	SEG_SPAWN_EXIT,    /* end all workers, then yourself */
+	SEG_SPAWN_IMAGE, /* what the next worker starts with; descriptors: SEG_FD_HANDOVER, _IMAGE,
+			    _RULES and _ZONES, absent ones as in START */
+	SEG_SPAWN_EXIT,  /* end all workers, then yourself */
 	/* from the spawner */
 	SEG_SPAWN_STARTED, /* pid */
 	SEG_SPAWN_ENDED,   /* pid, wait status; another one is started at once, unless stopped */
@@ -127,8 +128,9 @@ enum seg_doorbell_kind {
 	SEG_DOORBELL_READY,  /* worker: rings are filled; `generation` of the policy it has */
 	SEG_DOORBELL_POLICY, /* keeper: a new policy of `generation`; two descriptors: its image and
 				its rule counters (as SEG_FD_IMAGE and SEG_FD_RULES) */
-	SEG_DOORBELL_ACK, /* worker: nothing decided by an older generation is on its way any more
-			   */
+	SEG_DOORBELL_ACK,   /* worker: nothing decided by an older generation is on its way any more
+			     */
+	SEG_DOORBELL_AWAKE, /* worker: packets came, and seg_queue.bell asked to be told */
 };
 
 struct seg_doorbell {

@@ -10,20 +10,10 @@
 #include "link.h"
 #include "program.h"
 #include "rulebook.h"
+#include "rxq.h"
 #include "tables.h"
 #include "workers.h"
-#include "xsk.h"
 #include "zones.h"
-
-/* One RX queue: its memory, its sockets, its worker. */
-struct seg_rxq {
-	struct seg_umem umem;
-	int fds[SEG_FD_MAX]; /* what the worker gets; -1: absent */
-	bool zerocopy;
-	struct seg_remote worker;
-	struct seg_watch arrival; /* the RX socket; watched only while the keeper's clock stands */
-	struct seg_keeper *keeper;
-};
 
 struct seg_iface {
 	struct seg_link link; /* as found at attach; the name follows a rename */
@@ -65,11 +55,6 @@ void seg_iface_detach(struct seg_iface *iface);
 /* The constants that its program has under a policy. */
 struct seg_constants seg_iface_constants(const struct seg_iface *iface,
 					 const struct seg_rulebook *book);
-
-/* What a worker of this rxq starts with under a policy; into rxq->fds. */
-int seg_rxq_prepare(const struct seg_iface *iface, struct seg_rxq *rxq,
-		    const struct seg_rulebook *book, const struct seg_constants *constants,
-		    struct seg_error *err);
 
 /* Wait until all its workers decide by this generation. */
 int seg_iface_wait(struct seg_iface *iface, uint32_t generation, struct seg_error *err);

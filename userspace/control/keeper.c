@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 
 #include "apply.h"
 #include "cleanup.h"
@@ -17,6 +16,8 @@
 #include "server.h"
 #include "spawner.h"
 #include "watch.h"
+
+#define SPAWNER_END_MS 5000
 
 struct seg_iface *seg_keeper_find(const struct seg_keeper *keeper, const char *name)
 {
@@ -301,26 +302,27 @@ static int open_signals(struct seg_keeper *keeper, struct seg_error *err)
 
 /* What only root can do, the spawner's birth above all; then no more root. */
 static int begin_as_root(struct seg_keeper *keeper, const struct seg_keeper_options *options,
-			 pid_t *spawner, struct seg_error *err)
+			 struct seg_error *err)
 {
 	_cleanup_close_ int worker_fd = seg_spawner_find_worker(options->worker, err);
 	struct seg_spawner_options user = {.worker_fd = worker_fd};
 	int socket, r = worker_fd < 0 ? worker_fd : 0;
+	pid_t spawner;
 
 	if (r || (r = seg_leftover_clean(&keeper->runtime, err)))
 		return r;
 	if ((r = seg_privilege_mount_bpffs(err)) || (r = seg_privilege_raise_limits(err)))
 		return r;
 	seg_spawner_user(&user);
-	*spawner = seg_spawner_fork(&user, &socket, err);
-	if (*spawner < 0)
-		return *spawner;
-	r = seg_workers_open(&keeper->workers, &keeper->loop, socket);
+	spawner = seg_spawner_fork(&user, &socket, err);
+	if (spawner < 0)
+		return spawner;
+	r = seg_workers_open(&keeper->workers, &keeper->loop, socket, seg_watch_rung);
 	if (r)
 		return seg_error_set(err, -r, "cannot hear the spawner: %s", strerror(-r));
 	keeper->state.netns = seg_runtime_netns();
 	keeper->state.made = keeper->runtime.made;
-	seg_process_of(*spawner, &keeper->state.spawner);
+	seg_process_of(spawner, &keeper->state.spawner);
 	r = seg_state_save(&keeper->runtime, &keeper->state, err);
 	return r ? r : seg_privilege_drop(err);
 }
@@ -370,11 +372,18 @@ static void close_services(struct seg_keeper *keeper)
 	seg_loop_close(&keeper->loop);
 }
 
+/* One that does not end stays in the state file, for the next life to end. */
+static int await_spawner(const struct seg_process *spawner)
+{
+	_cleanup_close_ int pidfd = seg_process_open(spawner);
+
+	return pidfd < 0 ? 0 : seg_process_wait(pidfd, SPAWNER_END_MS);
+}
+
 int seg_keeper_run(const struct seg_keeper_options *options, struct seg_error *err)
 {
 	static struct seg_keeper keeper = {
 		.loop.epoll_fd = -1, .signals.fd = -1, .clock.fd = -1, .zones_fd = -1};
-	pid_t spawner = -1;
 	int r = seg_privilege_check(err);
 
 	if (r || (r = seg_runtime_open(&keeper.runtime, options->runtime_dir, err)))
@@ -383,12 +392,13 @@ int seg_keeper_run(const struct seg_keeper_options *options, struct seg_error *e
 	keeper.stay = options->foreground;
 	r = seg_loop_open(&keeper.loop);
 	if (!r)
-		r = begin_as_root(&keeper, options, &spawner, err);
+		r = begin_as_root(&keeper, options, err);
 	if (!r)
 		r = serve(&keeper, options, err);
 	close_services(&keeper);
-	if (spawner > 0)
-		waitpid(spawner, NULL, 0);
+	if (await_spawner(&keeper.state.spawner))
+		return seg_error_set(err, ETIMEDOUT, "the spawner, process %d, does not end",
+				     keeper.state.spawner.pid);
 	seg_runtime_close(&keeper.runtime);
 	return r;
 }

@@ -2,7 +2,6 @@
 #include "leftover.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/pidfd.h>
 
@@ -17,15 +16,18 @@
 static size_t open_children(pid_t parent, int pidfds[SEG_QUEUES_MAX])
 {
 	_cleanup_fclose_ FILE *file = NULL;
-	char path[64];
+	char path[64], pids[SEG_QUEUES_MAX * 12], *at = pids, *end;
 	size_t n = 0;
-	int pid;
+	long pid;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
 	file = fopen(path, "re");
-	while (file && n < SEG_QUEUES_MAX && fscanf(file, "%d", &pid) == 1) {
-		pidfds[n] = pidfd_open(pid, 0);
+	if (!file || !fgets(pids, sizeof(pids), file))
+		return 0;
+	while (n < SEG_QUEUES_MAX && (pid = strtol(at, &end, 10)) > 0 && end != at) {
+		pidfds[n] = pidfd_open((pid_t)pid, 0);
 		n += pidfds[n] >= 0;
+		at = end;
 	}
 	return n;
 }

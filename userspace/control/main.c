@@ -5,11 +5,13 @@
  * which detach all of them first.
  */
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "keeper.h"
+#include "text.h"
 #include "version.h"
 
 static const char usage[] =
@@ -32,6 +34,7 @@ static const struct option options[] = {
 
 static int parse(int argc, char **argv, struct seg_keeper_options *out)
 {
+	uint64_t number;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
@@ -46,7 +49,9 @@ static int parse(int argc, char **argv, struct seg_keeper_options *out)
 			out->worker = optarg;
 			break;
 		case 'r':
-			out->ready_fd = atoi(optarg);
+			if (seg_number_parse(optarg, strlen(optarg), INT_MAX, &number))
+				return -1;
+			out->ready_fd = (int)number;
 			break;
 		case 'v':
 			puts("xdpsegd " SEG_VERSION);

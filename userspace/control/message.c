@@ -73,11 +73,13 @@ int seg_message_receive(int socket, void *data, size_t size, int *fds, size_t fd
 	ssize_t got;
 	size_t n;
 
+	/* ECONNRESET: the other side closed with messages of ours unread; its last ones come next.
+	 */
 	do {
 		got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-	} while (got < 0 && errno == EINTR);
+	} while (got < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (got < 0)
-		return errno == ECONNRESET ? -ENOTCONN : -errno;
+		return -errno;
 	n = take_fds(&message, came);
 	if ((size_t)got != size || n > fds_max || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
 		close_all(came, n);

@@ -4,6 +4,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -29,13 +30,14 @@ static const struct {
 int seg_privilege_check(struct seg_error *err)
 {
 	char missing[128] = "";
+	size_t used = 0;
 
 	capng_get_caps_process();
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(kept); i++) {
 		if (capng_have_capability(CAPNG_EFFECTIVE, kept[i].number))
 			continue;
-		strcat(missing, *missing ? ", " : "");
-		strcat(missing, kept[i].name);
+		used += (size_t)snprintf(missing + used, sizeof(missing) - used, "%s%s",
+					 used ? ", " : "", kept[i].name);
 	}
 	if (!*missing)
 		return 0;
@@ -47,21 +49,23 @@ int seg_privilege_check(struct seg_error *err)
 int seg_privilege_mount_bpffs(struct seg_error *err)
 {
 	struct statfs fs;
+	int r;
 
 	if (!statfs(BPFFS, &fs) && fs.f_type == BPF_FS_MAGIC)
 		return 0;
 	if (!mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
 		return 0;
-	seg_error_set(err, errno, "cannot mount a bpf file system at " BPFFS ": %s",
-		      strerror(errno));
+	r = seg_error_set(err, errno, "cannot mount a bpf file system at " BPFFS ": %s",
+			  strerror(errno));
 	seg_error_mend(err, "mount -t bpf bpf " BPFFS);
-	return -errno;
+	return r;
 }
 
 int seg_privilege_raise_limits(struct seg_error *err)
 {
 	const rlim_t needed = SEG_QUEUES_MAX * SEG_FD_MAX + 1024;
 	struct rlimit limit;
+	int r;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return -errno;
@@ -72,10 +76,10 @@ int seg_privilege_raise_limits(struct seg_error *err)
 		limit.rlim_max = needed;
 	if (!setrlimit(RLIMIT_NOFILE, &limit))
 		return 0;
-	seg_error_set(err, errno, "cannot have %lu open files: %s", (unsigned long)needed,
-		      strerror(errno));
+	r = seg_error_set(err, errno, "cannot have %lu open files: %s", (unsigned long)needed,
+			  strerror(errno));
 	seg_error_mend(err, "raise the hard limit: ulimit -Hn %lu", (unsigned long)needed);
-	return -errno;
+	return r;
 }
 
 int seg_privilege_drop(struct seg_error *err)

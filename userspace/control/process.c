@@ -2,7 +2,6 @@
 #include "process.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -15,7 +14,6 @@ int seg_process_of(pid_t pid, struct seg_process *out)
 {
 	_cleanup_fclose_ FILE *file = NULL;
 	char path[64], line[1024], *at;
-	uint64_t start;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	file = fopen(path, "re");
@@ -23,9 +21,9 @@ int seg_process_of(pid_t pid, struct seg_process *out)
 		return -ESRCH;
 	for (int field = 0; field < 20 && at; field++)
 		at = strchr(at + 1, ' ');
-	if (!at || sscanf(at, " %" SCNu64, &start) != 1)
+	if (!at)
 		return -ESRCH;
-	*out = (struct seg_process){.pid = pid, .start = start};
+	*out = (struct seg_process){.pid = pid, .start = strtoull(at, NULL, 10)};
 	return 0;
 }
 

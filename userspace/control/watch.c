@@ -60,25 +60,42 @@ static void arrived(struct seg_watch *watch, uint32_t events)
 	seg_keeper_wake(rxq->keeper);
 }
 
+/* Fully ordered: what was not seen before the bell was put up is rung for. */
+static void set_bell(struct seg_rxq *rxq, uint32_t bell)
+{
+	struct seg_queue *queue = &rxq->keeper->tables.queues[rxq->worker.queue_index];
+
+	__atomic_exchange_n(&queue->bell, bell, __ATOMIC_SEQ_CST);
+}
+
 static void watch_arrivals(struct seg_keeper *keeper)
 {
 	seg_for_each_iface(iface, keeper) seg_for_each_rxq(rxq, iface)
 	{
 		rxq->arrival = (struct seg_watch){rxq->fds[SEG_FD_RX], arrived};
 		seg_loop_add(&keeper->loop, &rxq->arrival, EPOLLIN);
+		set_bell(rxq, 1);
 	}
 }
 
 static void ignore_arrivals(struct seg_keeper *keeper)
 {
 	seg_for_each_iface(iface, keeper) seg_for_each_rxq(rxq, iface)
+	{
 		seg_loop_remove(&keeper->loop, &rxq->arrival);
+		set_bell(rxq, 0);
+	}
 }
 
 void seg_keeper_wake(struct seg_keeper *keeper)
 {
 	ignore_arrivals(keeper);
 	set_clock(keeper, BUSY_NS);
+}
+
+void seg_watch_rung(struct seg_workers *workers)
+{
+	seg_keeper_wake((void *)((char *)workers - offsetof(struct seg_keeper, workers)));
 }
 
 /* When to look again; 0: not before something arrives. */
@@ -89,7 +106,7 @@ static uint64_t next_look(struct seg_keeper *keeper)
 	return seg_reaper_needed(&keeper->reaper) ? QUIET_NS : 0;
 }
 
-/* The sockets are watched before the last look: what comes in between is seen by one of the two. */
+/* Bell and sockets come before the last look: what arrives in between is seen by one of the two. */
 static void wind_up(struct seg_keeper *keeper)
 {
 	uint64_t next = next_look(keeper);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * watch.h - the keeper's clock: sessions that age, workers that hang. It stands
- * while there is neither session nor packet under way (no wake-up at idle); then
- * the RX sockets are watched instead, and the first packet starts it again.
+ * while there is neither session nor packet under way (no wake-up at idle). What
+ * comes then starts it again: the worker that takes it rings; where that one
+ * hangs, its RX socket stays readable, and is watched.
  */
 #ifndef SEG_WATCH_H
 #define SEG_WATCH_H
@@ -16,6 +17,9 @@ int seg_watch_open(struct seg_keeper *keeper, struct seg_error *err);
 void seg_watch_start(struct seg_keeper *keeper);
 
 void seg_watch_close(struct seg_keeper *keeper);
+
+/* A worker rang. */
+void seg_watch_rung(struct seg_workers *workers);
 
 /* The worker of this queue has taken nothing for SEG_WORKER_LOST_NS although packets wait: what XDP
  * sees too. */

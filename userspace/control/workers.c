@@ -82,7 +82,7 @@ static void spawner_spoke(struct seg_watch *watch, uint32_t events)
 
 /* --- what a worker says ---------------------------------------------------------------------- */
 
-/* It is not trusted: anything but the two words that it may say is dropped. */
+/* It is not trusted: anything but the words that it may say is dropped. */
 static void worker_spoke(struct seg_watch *watch, uint32_t events)
 {
 	struct seg_remote *worker = (void *)watch; /* its first member */
@@ -94,6 +94,8 @@ static void worker_spoke(struct seg_watch *watch, uint32_t events)
 		seg_loop_remove(worker->all->loop, watch);
 	if (r < 0)
 		return;
+	if (message.kind == SEG_DOORBELL_AWAKE)
+		worker->all->awake(worker->all);
 	if (message.kind != SEG_DOORBELL_READY && message.kind != SEG_DOORBELL_ACK)
 		return;
 	worker->generation = message.generation;
@@ -114,11 +116,13 @@ static int tell(struct seg_workers *workers, uint32_t kind, uint32_t queue_index
 	return seg_message_send(workers->spawner.fd, &message, sizeof(message), fds, fds_n);
 }
 
-int seg_workers_open(struct seg_workers *workers, struct seg_loop *loop, int spawner)
+int seg_workers_open(struct seg_workers *workers, struct seg_loop *loop, int spawner,
+		     void (*awake)(struct seg_workers *workers))
 {
 	*workers = (struct seg_workers){
 		.spawner = {.fd = spawner, .ready = spawner_spoke},
 		.loop = loop,
+		.awake = awake,
 	};
 	return seg_loop_add(loop, &workers->spawner, EPOLLIN);
 }

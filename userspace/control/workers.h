@@ -40,11 +40,13 @@ struct seg_remote {
 struct seg_workers {
 	struct seg_watch spawner; /* fd -1: gone */
 	struct seg_loop *loop;
+	void (*awake)(struct seg_workers *workers); /* a worker rang: packets came */
 	struct seg_remote *at[SEG_QUEUES_MAX];
 };
 
 /* Takes the socket over. 0 or -errno. */
-int seg_workers_open(struct seg_workers *workers, struct seg_loop *loop, int spawner);
+int seg_workers_open(struct seg_workers *workers, struct seg_loop *loop, int spawner,
+		     void (*awake)(struct seg_workers *workers));
 
 /* Tell the spawner to end, with all workers. */
 void seg_workers_close(struct seg_workers *workers);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "cleanup.h"
 
@@ -17,6 +18,9 @@
 #define HEADROOM      256  /* XDP_PACKET_HEADROOM: the kernel's own, in every frame */
 #define L2_HEADER_MAX 22   /* Ethernet and two VLAN tags */
 #define FRAME_MAX     4096 /* the kernel takes no frame larger than a page */
+
+#define BUSY_PAUSE_NS 10000000
+#define BUSY_PAUSES   50
 
 /* --- memory ------------------------------------------------------------------------- */
 
@@ -115,8 +119,13 @@ static int make_socket(const struct seg_umem *umem, const struct ring *rings)
 	return TAKE_FD(fd);
 }
 
+/*
+ * The kernel lets a queue go some time after its last socket was closed (a
+ * deferred work, tens of ms): EBUSY is believed only when it lasts.
+ */
 static int bind_socket(int fd, uint32_t ifindex, uint32_t queue, uint16_t flags)
 {
+	const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
 	struct sockaddr_xdp address = {
 		.sxdp_family = AF_XDP,
 		.sxdp_flags = (uint16_t)(flags | XDP_USE_NEED_WAKEUP),
@@ -124,7 +133,12 @@ static int bind_socket(int fd, uint32_t ifindex, uint32_t queue, uint16_t flags)
 		.sxdp_queue_id = queue,
 	};
 
-	return bind(fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+	for (int i = 0; bind(fd, (struct sockaddr *)&address, sizeof(address)); i++) {
+		if (errno != EBUSY || i == BUSY_PAUSES)
+			return -errno;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 static int open_bound(const struct seg_umem *umem, const struct ring *rings, uint32_t ifindex,

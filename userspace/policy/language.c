@@ -50,7 +50,7 @@ int seg_name_check(struct seg_parser *parser, const struct seg_word *word, const
 
 static int read_name(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
 {
-	struct seg_word word;
+	struct seg_word word = {0};
 	int r = word_take(parser, key->name, &word);
 
 	if (!r)
@@ -599,8 +599,9 @@ static int read_pair(struct seg_parser *parser, const struct seg_keys *table, ui
 	const struct seg_policy_key *key = NULL;
 	int r = key_find(parser, table, seen, &key);
 
-	if (!r)
-		r = seg_reader_next(&parser->reader);
+	if (r || !key)
+		return r;
+	r = seg_reader_next(&parser->reader);
 	return r ? r : key->type->read(parser, key, (char *)target + key->offset);
 }
 
