@@ -151,6 +151,21 @@ TEST(checksum, all_ones)
 	check_eq(SEG_BE16(seg_fold(seg_sum(bytes, bytes + 65535, 0, 65535))), 0xff00);
 }
 
+/* Folding is the remainder by 65535, with 0xffff for its multiples other than 0. */
+TEST(checksum, fold)
+{
+	static const __u64 extremes[] = {0,          1,           0xffff, 0x10000,
+					 0xffffffff, 0x1ffffffff, ~0ull,  ~0ull - 1};
+	__u64 seed = seg_random_seed();
+
+	for (int i = 0; i < 100000; i++) {
+		__u64 sum = i < 8 ? extremes[i] : seg_random(&seed);
+		__u64 rest = sum % 0xffff;
+
+		check_eq(seg_fold(sum), sum && !rest ? 0xffff : rest);
+	}
+}
+
 TEST(checksum, udp_without)
 {
 	struct summed s;
@@ -251,22 +266,49 @@ TEST(checksum, udp_zero_is_written_as_ones)
 	check_eq(verify(&s), SEG_CHECKSUM_GOOD);
 }
 
-/* CRC32c's check value (RFC 3720 B.4: 32 bytes of zeroes), and a packet. */
+/* Bit by bit, its own field as 0: RFC 9260 appendix A. */
+static __u32 crc32c_of(const struct summed *s)
+{
+	__u32 crc = 0xffffffff, l4 = s->packet.l4;
+
+	for (__u32 at = l4; at < s->packet.end; at++) {
+		crc ^= at >= l4 + 8 && at < l4 + 12 ? 0 : s->frame.bytes[at];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	return ~crc;
+}
+
 TEST(checksum, sctp)
 {
-	static const __u8 zeroes[32];
+	static const char *const packets[] = {IP4("84") "3039 0050 00000001 00000000 0a000004",
+					      IP6("84") "3039 0050 00000001 00000000 | ff"};
 	struct summed s;
-	__u32 at;
+
+	for (int i = 0; i < 2; i++) {
+		__u8 *field;
+
+		load(&s, packets[i]);
+		field = s.frame.bytes + s.packet.l4 + 8;
+		check_eq(verify(&s), SEG_CHECKSUM_PARTIAL);
+		check_eq(seg_checksum_complete(s.frame.bytes, s.frame.bytes + s.frame.size,
+					       &s.packet),
+			 0);
+		check_eq(field[0] | field[1] << 8 | field[2] << 16 | (__u32)field[3] << 24,
+			 crc32c_of(&s));
+		check_eq(verify(&s), SEG_CHECKSUM_GOOD);
+		field[0] ^= 1;
+		check_eq(verify(&s), SEG_CHECKSUM_BAD);
+	}
+}
+
+/* The check values that CRC catalogues give: 32 zeroes (RFC 3720 B.4), "123456789". */
+TEST(checksum, crc32c)
+{
+	static const __u8 zeroes[32];
 
 	check_eq(~seg_crc32c(0xffffffff, zeroes, sizeof(zeroes)), 0x8a9136aa);
 	check_eq(~seg_crc32c(0xffffffff, (const __u8 *)"123456789", 9), 0xe3069283);
-	load(&s, IP4("84") "3039 0050 00000001 00000000 0a000004");
-	at = s.packet.l4 + 8u;
-	check_eq(verify(&s), SEG_CHECKSUM_PARTIAL);
-	check_eq(seg_checksum_complete(s.frame.bytes, s.frame.bytes + s.frame.size, &s.packet), 0);
-	check_eq(verify(&s), SEG_CHECKSUM_GOOD);
-	s.frame.bytes[at] ^= 1;
-	check_eq(verify(&s), SEG_CHECKSUM_BAD);
 }
 
 TEST(checksum, settle)

@@ -260,6 +260,19 @@ TEST(packet, quote)
 	check_eq(SEG_BE32(addr[1][2]), 0xffff);
 }
 
+TEST(packet, quote_in_ipv6)
+{
+	struct frame f = frame_of(
+		ERROR6("0104", "00000000", "6b912345 6l 11 07 " A6 B6 UDP_FROM_TO("0102", "0035")));
+	struct seg_packet packet, quote;
+
+	check_eq(parse_all(f.bytes, f.size, &packet, &quote), SEG_PARSED);
+	check_eq(quote.tos, 0xb9);
+	check_eq(quote.ttl, 7);
+	check_eq(quote.l4, 14 + 40 + 8 + 40);
+	check_eq(SEG_BE16(quote.sport), 0x0102);
+}
+
 TEST(packet, addresses)
 {
 	struct frame f = frame_of(IP6("06") TCP(SYN));
@@ -283,6 +296,25 @@ TEST(packet, longer_than_its_head)
 		 SEG_REASON_TRUNCATED);
 	check_eq(seg_packet_parse(f.bytes, f.bytes + f.size, 1514, 0, ZONE, &p), SEG_PARSED);
 	check_eq(p.end, 1514);
+}
+
+/* Offsets have 16 bits. */
+TEST(packet, the_longest)
+{
+	struct frame fits = frame_of(ETH("0800") "45 00 fff1 1234 0000 40 06 4s " A4 B4 TCP(ACK));
+	struct frame over = frame_of(ETH("0800") "45 00 fff2 1234 0000 40 06 4s " A4 B4 TCP(ACK));
+	struct frame fits6 = frame_of(ETH("86dd") "60000000 ffc9 06 40 " A6 B6 TCP(ACK));
+	struct frame over6 = frame_of(ETH("86dd") "60000000 ffca 06 40 " A6 B6 TCP(ACK));
+	struct seg_packet p;
+
+	check_eq(seg_packet_parse(fits.bytes, fits.bytes + 100, 70000, 0, ZONE, &p), SEG_PARSED);
+	check_eq(p.end, 0xffff);
+	check_eq(seg_packet_parse(over.bytes, over.bytes + 100, 70000, 0, ZONE, &p),
+		 SEG_REASON_TRUNCATED);
+	check_eq(seg_packet_parse(fits6.bytes, fits6.bytes + 100, 70000, 0, ZONE, &p), SEG_PARSED);
+	check_eq(p.end, 0xffff);
+	check_eq(seg_packet_parse(over6.bytes, over6.bytes + 100, 70000, 0, ZONE, &p),
+		 SEG_REASON_TRUNCATED);
 }
 
 /* Nothing is left over from the packet before. */

@@ -95,13 +95,12 @@ static inline struct frame frame_of(const char *text)
 /* --- the words that frames are written in ----------------------------------- */
 
 #define ETH(type)                   "020000000001 020000000002 " type " "
-#define TAG(vid)                    "8100 " vid " "
 #define A4                          "c0000201 " /* 192.0.2.1 */
 #define B4                          "c6336401 " /* 198.51.100.1 */
 #define V4(proto)                   V4_FROM_TO(proto, A4, B4)
 #define V4_FROM_TO(proto, from, to) V4_WITH("45", "0000", "40", proto, from, to)
 #define V4_WITH(first, fragment, ttl, proto, from, to)                                             \
-	first " 00 4l 1234 " fragment " " ttl " " proto " 4s " from to
+	first " 00 4l 1234 " fragment " " ttl " " proto " 4s " from " " to
 #define IP4(proto)                   ETH("0800") V4(proto)
 #define IP4_FROM_TO(proto, from, to) ETH("0800") V4_FROM_TO(proto, from, to)
 #define IP4_WITH(first, fragment, ttl, proto, from, to)                                            \
@@ -114,7 +113,7 @@ static inline struct frame frame_of(const char *text)
 #define NODE6                           "ff02 00*9 01 ff 000001 " /* solicited node */
 #define ALL6                            "ff02 00*13 01 "
 #define V6(proto)                       V6_WITH(proto, "40", A6, B6)
-#define V6_WITH(proto, hops, from, to)  "60000000 6l " proto " " hops " " from to
+#define V6_WITH(proto, hops, from, to)  "60000000 6l " proto " " hops " " from " " to
 #define IP6(proto)                      ETH("86dd") V6(proto)
 #define IP6_WITH(proto, hops, from, to) ETH("86dd") V6_WITH(proto, hops, from, to)
 
@@ -231,6 +230,8 @@ static const struct sample samples[] = {
 	{"from 224.0.0.1", R(MARTIAN), IP4_FROM_TO("06", "e0000001", B4) TCP(SYN)},
 	{"from 239.255.255.255", R(MARTIAN), IP4_FROM_TO("06", "efffffff", B4) TCP(SYN)},
 	{"from 240.0.0.1", SEG_PARSED, IP4_FROM_TO("06", "f0000001", B4) TCP(SYN)},
+	{"from 240.0.0.1 to a network's zero", SEG_PARSED,
+	 IP4_FROM_TO("06", "f0000001", "c6336400") TCP(SYN)},
 	{"from broadcast", R(MARTIAN), IP4_FROM_TO("06", "ffffffff", B4) TCP(SYN)},
 	{"to 127.0.0.1", R(MARTIAN), IP4_FROM_TO("06", A4, "7f000001") TCP(SYN)},
 	{"to 0.0.0.0", R(MARTIAN), IP4_FROM_TO("06", A4, "00000000") TCP(SYN)},
@@ -278,6 +279,7 @@ static const struct sample samples[] = {
 	{"UDP-Lite, all covered", SEG_PARSED, IP4("88") "3039 0035 0000 1111 00"},
 	{"UDP-Lite, header covered", SEG_PARSED, IP4("88") "3039 0035 0008 1111 00"},
 	{"UDP-Lite, coverage 7", R(UDP_LENGTH), IP4("88") "3039 0035 0007 1111 00"},
+	{"UDP-Lite, coverage to the end", SEG_PARSED, IP4("88") "3039 0035 0009 1111 00"},
 	{"UDP-Lite, coverage one beyond", R(UDP_LENGTH), IP4("88") "3039 0035 000a 1111 00"},
 
 	/* ICMP */
@@ -309,6 +311,9 @@ static const struct sample samples[] = {
 	{"from ::1", R(MARTIAN), IP6_WITH("06", "40", "00*15 01", B6) TCP(SYN)},
 	{"to ::1", R(MARTIAN), IP6_WITH("06", "40", A6, "00*15 01") TCP(SYN)},
 	{"from ::2", SEG_PARSED, IP6_WITH("06", "40", "00*15 02", B6) TCP(SYN)},
+	{"from 0:1::", SEG_PARSED, IP6_WITH("06", "40", "00*3 01 00*12", B6) TCP(SYN)},
+	{"from 0:0:0:1::", SEG_PARSED, IP6_WITH("06", "40", "00*7 01 00*8", B6) TCP(SYN)},
+	{"from ::1:0:0", SEG_PARSED, IP6_WITH("06", "40", "00*11 01 00*4", B6) TCP(SYN)},
 	{"from ::", R(MARTIAN), IP6_WITH("06", "40", NONE6, B6) TCP(SYN)},
 	{"from :: behind an extension header", R(MARTIAN),
 	 IP6_WITH("3c", "40", NONE6, B6) DSTOPTS("06") TCP(SYN)},
@@ -413,6 +418,10 @@ static const struct sample samples[] = {
 	 IP6_WITH("00", "01", LINK6, ALL6) "3a 00 0100 0502 0000" ICMP("8200") NONE6},
 	{"MLD query, padding twice", R(MULTICAST_LISTENER),
 	 IP6_WITH("00", "01", LINK6, ALL6) "3a 01 05020000 0102 0000 0104 00*4" ICMP("8200") NONE6},
+	{"MLD query and an unknown option", R(EXTENSION_HEADERS),
+	 IP6_WITH("00", "01", LINK6, ALL6) "3a 01 05020000 3e02 0000 0104 00*4" ICMP("8200") NONE6},
+	{"MLD query, router alert of another length", R(EXTENSION_HEADERS),
+	 IP6_WITH("00", "01", LINK6, ALL6) "3a 00 0504 00*4" ICMP("8200") NONE6},
 	{"MLD query from ::", R(OFF_LINK),
 	 IP6_WITH("00", "01", NONE6, ALL6) ALERT("3a") ICMP("8200") NONE6},
 	{"MLDv2 report from ::", R(MULTICAST_LISTENER),
@@ -461,6 +470,7 @@ static const struct sample samples[] = {
 	{"too big, MTU 1279", R(ICMP_MTU), ERROR6("0200", "000004ff", V6("06") TCP(ACK))},
 	{"too big, MTU beyond 16 bits", SEG_PARSED, ERROR6("0200", "00010000", V6("06") TCP(ACK))},
 	{"unreachable in IPv6", SEG_PARSED, ERROR6("0104", "00000000", V6("11") UDP)},
+	{"parameter problem in IPv6", SEG_PARSED, ERROR6("0401", "00000028", V6("11") UDP)},
 	{"IPv6 quote cut short", R(ICMP_QUOTE),
 	 ERROR6("0104", "00000000", V6("11") "3039 0035 000800")},
 	{"IPv6 quote without the whole header", R(ICMP_QUOTE),
