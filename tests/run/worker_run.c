@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -201,6 +202,7 @@ static pid_t start(void)
 
 	if (pid)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed check leaves nobody behind */
 	for (int i = 0; i < SEG_FD_MAX; i++) /* out of the way of the numbers that they get */
 		fds[i] = fcntl(fds[i], F_DUPFD, 100);
 	for (int i = 0; i < SEG_FD_MAX; i++)
