@@ -58,17 +58,17 @@ static int run(const struct seg_inject *inject, uint32_t count, uint32_t length)
 		.ingress_ifindex = inject->ifindex,
 		.rx_queue_index = inject->queue,
 	};
-	union bpf_attr attr = {.test = {
-				       .prog_fd = (uint32_t)inject->live_fd,
-				       .data_in = (uintptr_t)page,
-				       .data_size_in = length,
-				       .ctx_in = (uintptr_t)&context,
-				       .ctx_size_in = sizeof(context),
-				       .repeat = count,
-				       .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
-				       .batch_size = SEG_LIVE_RUN,
-			       }};
+	union bpf_attr attr;
 
+	memset(&attr, 0, sizeof(attr)); /* the kernel wants zero beyond the member, too */
+	attr.test.prog_fd = (uint32_t)inject->live_fd;
+	attr.test.data_in = (uintptr_t)page;
+	attr.test.data_size_in = length;
+	attr.test.ctx_in = (uintptr_t)&context;
+	attr.test.ctx_size_in = sizeof(context);
+	attr.test.repeat = count;
+	attr.test.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
+	attr.test.batch_size = SEG_LIVE_RUN;
 	return syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof(attr)) ? -errno : 0;
 }
 
