@@ -127,8 +127,14 @@ static void hand_on(struct seg_lane *lane, struct seg_journal *journal)
 
 /* --- publish -------------------------------------------------------------------- */
 
+/*
+ * A frame that the veth has not given back may wait in a CPU's backlog, where
+ * XDP's next packet of its flow would overtake it: the completion comes when the
+ * stack has taken it. Mostly that was before the kick returned.
+ */
 static void publish(struct seg_lane *lane, struct seg_journal *journal, uint64_t now)
 {
+	lane->publisher.under_way = in_flight(lane) != 0;
 	for (uint32_t i = journal->published; i < journal->count; i++)
 		seg_publish(&lane->publisher, &journal->outcome[i], &journal->published, i, now);
 }

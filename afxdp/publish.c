@@ -162,12 +162,19 @@ static void force_open(struct seg_session *s)
 static void pass_gate(struct seg_publisher *p, const struct seg_outcome *o, struct seg_session *s,
 		      uint64_t now)
 {
+	bool passes = o->flags & SEG_OUTCOME_PASS;
+
 	if (!(o->flags & SEG_OUTCOME_QUEUED))
 		return;
-	if (p->generic && o->flags & SEG_OUTCOME_PASS)
+	if (p->generic && passes) {
 		force_open(s);
-	else if (!seg_gate_pass(s, 1))
-		note_gap(p, o, s, now);
+		return;
+	}
+	if (p->under_way && passes)
+		seg_gate_handle(s, 1);
+	else if (seg_gate_pass(s, 1))
+		return;
+	note_gap(p, o, s, now);
 }
 
 static void count_rule(const struct seg_publisher *p, const struct seg_outcome *o)

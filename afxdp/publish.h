@@ -40,6 +40,8 @@ struct seg_publisher {
 	struct seg_rule_count *rules; /* rule_count + 1 entries, the last is the default's */
 	uint32_t rule_count;
 	uint32_t denied_max;
+	bool under_way; /* frames that were handed on may not have arrived: their gates stay closed
+			 */
 	bool generic; /* a frame handed on meets XDP again: it counts, and needs an open gate now */
 	struct seg_gaps *gaps;
 };

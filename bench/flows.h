@@ -58,7 +58,7 @@ static inline __attribute__((always_inline)) __be32 bench_host(__u32 flow)
 
 static inline __attribute__((always_inline)) __be16 bench_port(__u32 flow)
 {
-	return bpf_htons((__u16)(1024 + (flow & 0xff)));
+	return (__be16)bpf_htons((__u16)(1024 + (flow & 0xff)));
 }
 
 /* The IPv4 header's checksum: `rest` is the sum of its other words. */

@@ -28,7 +28,7 @@ static void fill_l4(void *l4, __u8 proto, __u16 room)
 	const struct udphdr udp = {
 		.source = bench_port(0),
 		.dest = bpf_htons(BENCH_PORT),
-		.len = bpf_htons(room),
+		.len = (__be16)bpf_htons(room),
 		.check = 0,
 	};
 

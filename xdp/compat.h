@@ -21,9 +21,9 @@
 
 #include <linux/types.h>
 
-#ifndef __always_inline
+/* The UAPI's <linux/stddef.h> makes it a mere hint. */
+#undef __always_inline
 #define __always_inline inline __attribute__((always_inline))
-#endif
 
 #define seg_likely(x)   __builtin_expect(!!(x), 1)
 #define seg_unlikely(x) __builtin_expect(!!(x), 0)

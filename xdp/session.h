@@ -106,14 +106,21 @@ static __always_inline int seg_gate_close(struct seg_session *s, __u64 gate)
 		       : 0;
 }
 
+/* Worker: `count` queued packets were handed on. Returns the gate as it is then; opens nothing. */
+static __always_inline __u64 seg_gate_handle(struct seg_session *s, __u32 count)
+{
+	__u64 add = count * SEG_GATE_HANDLED_ONE;
+
+	return seg_fetch_add(&s->gate, add) + add;
+}
+
 /*
- * Worker: `count` queued packets were handed on. Opens the gate if they were all
- * there was; the verdict must be stored before. 1: open now.
+ * Worker: the same, and they are where they were going. Opens the gate if they
+ * were all there was; the verdict must be stored before. 1: open now.
  */
 static __always_inline int seg_gate_pass(struct seg_session *s, __u32 count)
 {
-	__u64 add = count * SEG_GATE_HANDLED_ONE;
-	__u64 gate = seg_fetch_add(&s->gate, add) + add;
+	__u64 gate = seg_gate_handle(s, count);
 
 	SEG_HOOK(GATE_BEFORE_OPEN, s);
 	if (gate & SEG_GATE_OPEN || seg_gate_queued(gate) != seg_gate_handled(gate))

@@ -103,8 +103,8 @@ def test_connects_over_two_queues():
     check_connects(4, 2)
 
 
-def test_ping_and_port_unreachable():
-    """Ping is open; an ICMP error that quotes a session comes through to its socket."""
+def test_ping():
+    """Echo requests of both families open a session of rule ping each."""
     with Lab() as lab:
         lab.attach()
         for family in (4, 6):

@@ -272,16 +272,34 @@ TEST(journal, death_anywhere_by_live_frames)
 	check(die_everywhere() > 1000);
 }
 
+static int open_gates(void)
+{
+	int open = 0;
+
+	for (uint32_t i = 0; i < SESSIONS; i++)
+		open += rig.slots[i].gate & SEG_GATE_OPEN ? 1 : 0;
+	return open;
+}
+
 TEST(journal, nobody_dies_and_nothing_is_missing)
 {
 	begin();
-	live_way = false;
+	live_way = true;
 	check(!live(0));
 	rig_send();
 	check_queue();
 	check_sessions();
-	for (uint32_t i = 0; i < SESSIONS; i++)
-		check(rig.slots[i].gate & SEG_GATE_OPEN);
+	check_eq(open_gates(), SESSIONS);
+}
+
+/* The rig's veth gives no frame back before rig_send(): they might be overtaken. */
+TEST(journal, what_the_veth_still_has_opens_no_gate)
+{
+	begin();
+	live_way = false;
+	check(!live(0));
+	check(open_gates() < (int)SESSIONS);
+	check_end();
 }
 
 static void die_before_the_gate(const char *name)

@@ -238,6 +238,29 @@ TEST(publish, a_gap_opens_after_20_ms_of_silence)
 	check_eq(lane.publisher.gaps->used, 0);
 }
 
+/* The veth may still have it: who opened now would let XDP's next packet overtake it. */
+TEST(publish, a_packet_under_way_keeps_its_gate_closed)
+{
+	struct seg_session *s = begin(2);
+
+	lane.publisher.under_way = true;
+	publish(outcome(SEG_VERDICT_ALLOW));
+	publish(outcome(SEG_VERDICT_ALLOW));
+	check(!is_open(s));
+	check_eq(seg_gate_handled(s->gate), 2);
+	check_eq(seg_publish_gaps(&lane.publisher, 1, MS + SEG_GAP_NS), 0);
+	check(is_open(s));
+}
+
+TEST(publish, a_denied_packet_is_never_under_way)
+{
+	struct seg_session *s = begin(1);
+
+	lane.publisher.under_way = true;
+	publish(outcome(SEG_VERDICT_DENY));
+	check(is_open(s));
+}
+
 TEST(publish, a_gap_that_moves_waits_again)
 {
 	struct seg_session *s = begin(2);
