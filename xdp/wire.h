@@ -210,8 +210,7 @@ SEG_INLINE __u16 seg_fold(__u64 sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16); /* at most 0x1fffe before, so there is no carry now */
 	return (__u16)sum;
 }
 
