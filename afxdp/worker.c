@@ -221,7 +221,7 @@ int seg_worker_open(struct seg_worker *w, int fd_first, enum seg_worker_exit *ho
 	struct seg_quota *quota = NULL;
 	int r;
 
-	*w = (struct seg_worker){.fd_first = fd_first};
+	*w = (struct seg_worker){.fd_first = fd_first, .pid = getpid()};
 	*how = SEG_WORKER_EXIT_HANDOVER;
 	r = open_handover(w, err);
 	if (r)
@@ -239,7 +239,7 @@ int seg_worker_open(struct seg_worker *w, int fd_first, enum seg_worker_exit *ho
 
 static void tell(struct seg_worker *w, enum seg_doorbell_kind kind, uint32_t generation)
 {
-	struct seg_doorbell message = {.kind = kind, .generation = generation};
+	struct seg_doorbell message = {.kind = kind, .generation = generation, .pid = w->pid};
 
 	if (w->doorbell >= 0)
 		(void)!sendto(w->doorbell, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT,

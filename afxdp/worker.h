@@ -19,6 +19,7 @@ struct seg_worker {
 	struct seg_flows flows;
 	const struct seg_config *config;
 	uint8_t *umem;
+	int32_t pid;
 	int doorbell;         /* -1: the keeper is gone; we go on */
 	uint32_t acknowledge; /* generation to acknowledge once the tx ring is empty; 0: none */
 	bool keeper_waits;    /* ...as READY, not as ACK */

@@ -136,6 +136,8 @@ enum seg_doorbell_kind {
 struct seg_doorbell {
 	uint32_t kind;
 	uint32_t generation;
+	int32_t pid; /* a worker's: what its predecessor said last may be read after its successor
+			began */
 };
 
 #endif

@@ -31,6 +31,17 @@ static void set_state(struct seg_remote *worker, enum seg_remote_state state)
 	worker->since = seg_clock_now();
 }
 
+/* A worker's word and the spawner's come by different sockets, in any order: they meet by the pid.
+ */
+static void take_its_word(struct seg_remote *worker)
+{
+	if (!worker->pid || worker->said.pid != worker->pid)
+		return;
+	worker->generation = worker->said.generation;
+	if (worker->state == SEG_REMOTE_STARTING)
+		set_state(worker, SEG_REMOTE_READY);
+}
+
 /* --- what the spawner says ---------------------------------------------------------------- */
 
 static void worker_started(struct seg_remote *worker, const struct seg_spawn *message)
@@ -38,6 +49,7 @@ static void worker_started(struct seg_remote *worker, const struct seg_spawn *me
 	worker->pid = message->pid;
 	worker->generation = 0;
 	set_state(worker, SEG_REMOTE_STARTING);
+	take_its_word(worker);
 }
 
 static void worker_ended(struct seg_remote *worker, const struct seg_spawn *message)
@@ -98,9 +110,8 @@ static void worker_spoke(struct seg_watch *watch, uint32_t events)
 		worker->all->awake(worker->all);
 	if (message.kind != SEG_DOORBELL_READY && message.kind != SEG_DOORBELL_ACK)
 		return;
-	worker->generation = message.generation;
-	if (worker->state == SEG_REMOTE_STARTING)
-		set_state(worker, SEG_REMOTE_READY);
+	worker->said = message;
+	take_its_word(worker);
 }
 
 /* --- what they are told ------------------------------------------------------------------------

@@ -35,6 +35,8 @@ struct seg_remote {
 	uint32_t deaths;     /* of this queue's workers so far */
 	uint32_t generation; /* of the policy that it says it decides by */
 	uint64_t since;      /* ns, CLOCK_MONOTONIC: of this state */
+	struct seg_doorbell
+		said; /* the last that a worker said of its policy, this one or another */
 };
 
 struct seg_workers {
