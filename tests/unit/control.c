@@ -9,11 +9,13 @@
 #include "age.h"
 #include "check.h"
 #include "clock.h"
+#include "message.h"
 #include "policy.h"
 #include "process.h"
 #include "reaper.h"
 #include "session.h"
 #include "watch.h"
+#include "workers.h"
 
 #define SECOND SEG_NS_PER_S
 
@@ -387,4 +389,70 @@ TEST(process, a_number_that_is_used_again_is_not_it)
 	check_eq(seg_process_end(&self, 0), 0);
 	self.pid = 0;
 	check_eq(seg_process_open(&self), -ESRCH);
+}
+
+/* --- workers: two sockets, whose messages come in any order -------------------------------- */
+
+static struct seg_workers workers;
+static struct seg_remote remote;
+static int spawner_end, worker_end;
+
+static void begin_worker(struct seg_loop *loop)
+{
+	int pair[2], fds[SEG_FD_MAX];
+	struct seg_spawn start;
+
+	check_eq(seg_loop_open(loop), 0);
+	check_eq(seg_message_pair(pair), 0);
+	spawner_end = pair[1];
+	check_eq(seg_workers_open(&workers, loop, pair[0], NULL), 0);
+	for (int i = 0; i < SEG_FD_MAX; i++)
+		fds[i] = -1;
+	fds[SEG_FD_HANDOVER] = spawner_end;
+	check_eq(seg_remote_start(&workers, &remote, 3, fds, NULL), 0);
+	check_eq(seg_message_receive(spawner_end, &start, sizeof(start), fds, SEG_FD_MAX, 1),
+		 SEG_FD_MAX);
+	worker_end = fds[SEG_FD_DOORBELL];
+}
+
+static void worker_says(struct seg_loop *loop, int32_t pid, uint32_t generation)
+{
+	struct seg_doorbell ready = {SEG_DOORBELL_READY, generation, pid};
+
+	check_eq(seg_message_send(worker_end, &ready, sizeof(ready), NULL, 0), 0);
+	check_eq(seg_loop_once(loop, 1000), 0);
+}
+
+static void spawner_says(struct seg_loop *loop, uint32_t kind, int32_t pid)
+{
+	struct seg_spawn message = {.kind = kind, .queue_index = 3, .pid = pid};
+
+	check_eq(seg_message_send(spawner_end, &message, sizeof(message), NULL, 0), 0);
+	check_eq(seg_loop_once(loop, 1000), 0);
+}
+
+TEST(workers, a_word_that_comes_before_the_start_is_kept)
+{
+	struct seg_loop loop;
+
+	begin_worker(&loop);
+	worker_says(&loop, 77, 5);
+	check_eq(remote.state, SEG_REMOTE_STARTING);
+	spawner_says(&loop, SEG_SPAWN_STARTED, 77);
+	check_eq(remote.state, SEG_REMOTE_READY);
+	check_eq(remote.generation, 5);
+}
+
+TEST(workers, a_dead_workers_word_is_not_its_successors)
+{
+	struct seg_loop loop;
+
+	begin_worker(&loop);
+	spawner_says(&loop, SEG_SPAWN_STARTED, 77);
+	spawner_says(&loop, SEG_SPAWN_ENDED, 77);
+	worker_says(&loop, 77, 5);
+	spawner_says(&loop, SEG_SPAWN_STARTED, 78);
+	check_eq(remote.state, SEG_REMOTE_STARTING);
+	worker_says(&loop, 78, 5);
+	check_eq(remote.state, SEG_REMOTE_READY);
 }
