@@ -421,13 +421,14 @@ static int patience(const struct seg_worker *w, int timeout)
 	return own < 0 || (timeout >= 0 && timeout < own) ? timeout : own;
 }
 
+/* A worker may sleep only after a batch that found nothing: that one has told XDP so. */
 static void work(struct seg_worker *w)
 {
 	uint64_t now = now_ns();
 
-	for (int i = 0; i < TURN_BATCHES; i++)
-		if (!batch(w, now))
-			break;
+	w->may_sleep = false;
+	for (int i = 0; i < TURN_BATCHES && !w->may_sleep; i++)
+		w->may_sleep = !batch(w, now);
 	if (seg_ring_used(&w->lane.tx))
 		seg_inject_kick(&w->lane.inject);
 	if (seg_ring_used(&w->lane.completion))
@@ -446,9 +447,10 @@ int seg_worker_turn(struct seg_worker *w, int timeout, enum seg_worker_exit *how
 		{.fd = w->doorbell, .events = POLLIN},
 	};
 	bool more = seg_ring_used(&w->lane.rx) && seg_ring_room(&w->lane.tx);
+	int patient = more || !w->may_sleep ? 0 : patience(w, timeout);
 
 	*how = SEG_WORKER_EXIT_RINGS;
-	if (poll(wait, SEG_ARRAY_SIZE(wait), more ? 0 : patience(w, timeout)) < 0 && errno != EINTR)
+	if (poll(wait, SEG_ARRAY_SIZE(wait), patient) < 0 && errno != EINTR)
 		return seg_error_set(err, errno, "the sockets cannot be waited for");
 	count_one(&w->lane.queue->wakeups);
 	work(w);

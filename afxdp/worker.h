@@ -23,6 +23,7 @@ struct seg_worker {
 	int doorbell;         /* -1: the keeper is gone; we go on */
 	uint32_t acknowledge; /* generation to acknowledge once the tx ring is empty; 0: none */
 	bool keeper_waits;    /* ...as READY, not as ACK */
+	bool may_sleep;       /* the last look found nothing to do, and XDP was told */
 };
 
 /*

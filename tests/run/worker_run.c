@@ -355,6 +355,23 @@ TEST(worker, is_ready_and_takes_a_new_policy)
 	check(WIFSIGNALED(end(pid)));
 }
 
+/* A successor with nothing to do must say so: XDP would take it for lost, and ask it nothing more.
+ */
+TEST(worker, an_empty_ring_is_consumed_from_the_start)
+{
+	time_t deadline = time(NULL) + 10;
+	pid_t pid;
+
+	begin();
+	queue->sent = 5;
+	pid = start();
+	while (__atomic_load_n(&queue->consumed, __ATOMIC_RELAXED) != 5 && time(NULL) < deadline)
+		sched_yield();
+	check_eq(queue->consumed, 5);
+	kill(pid, SIGKILL);
+	end(pid);
+}
+
 /* The spawner's work: the worker dies, wherever it is; sometimes its successor does before it is
  * ready. */
 static pid_t replace(pid_t pid, bool wait)
