@@ -371,6 +371,8 @@ class Control(unittest.TestCase):
             status, reply = daemon.attach("a0", policy=DENY)
             self.assertEqual((status, reply["policy"]["revision"]), (200, 2))
             self.assertFalse(ping_works())
+            self.refused(daemon.attach("a0", policy=None), "already")  # the one in force stays
+            self.assertFalse(ping_works())
             self.assertEqual(daemon.attach("a0")[0], 200)
             self.assertTrue(ping_works())
         self.refused(daemon.attach("a0"), "already")

@@ -155,9 +155,10 @@ const struct seg_verb seg_verb_attach = {
 	.name = "attach",
 	.synopsis = "IFACE... [--policy FILE] [OPTION]...",
 	.summary = "protect interfaces; returns when enforcement is on",
-	.details = "Without --policy: " SEG_POLICY_FILE_DEFAULT
-		   " if it is there, else everything passes\n"
-		   "and is counted. The daemon xdpsegd is started where none runs.",
+	.details = "Without --policy: the one in force; else " SEG_POLICY_FILE_DEFAULT
+		   " if it is there;\n"
+		   "else everything passes and is counted. The daemon xdpsegd is started where "
+		   "none runs.",
 	.options = OPTIONS,
 	.values_size = sizeof(struct attach_options),
 	.run = run,

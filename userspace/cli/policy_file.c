@@ -106,7 +106,7 @@ static int read_stream(const char *name, FILE *from, json_t **policy, struct seg
 int seg_policy_file_read(const char *path, json_t **policy, struct seg_error *err)
 {
 	_cleanup_fclose_ FILE *from = NULL;
-	int fd;
+	int fd, r;
 
 	if (path && strcmp(path, "-") == 0)
 		return read_stream("<stdin>", stdin, policy, err);
@@ -114,8 +114,7 @@ int seg_policy_file_read(const char *path, json_t **policy, struct seg_error *er
 		*policy = json_null();
 		return 0;
 	}
-	path = path ? path : SEG_POLICY_FILE_DEFAULT;
-	fd = open_regular(path, err);
+	fd = open_regular(path ? path : SEG_POLICY_FILE_DEFAULT, err);
 	if (fd < 0)
 		return fd;
 	from = fdopen(fd, "r");
@@ -123,5 +122,8 @@ int seg_policy_file_read(const char *path, json_t **policy, struct seg_error *er
 		close(fd);
 		return seg_error_set(err, ENOMEM, "out of memory");
 	}
-	return read_stream(path, from, policy, err);
+	r = read_stream(path ? path : SEG_POLICY_FILE_DEFAULT, from, policy, err);
+	if (!r && !path) /* the daemon prefers the one in force */
+		json_object_set_new(*policy, "default", json_true());
+	return r;
 }

@@ -167,8 +167,15 @@ static int attach_first(struct seg_keeper *keeper, const struct seg_attach_reque
 	return r;
 }
 
-int seg_keeper_attach(struct seg_keeper *keeper, const struct seg_attach_request *request,
-		      struct seg_error *err)
+/* Who names no policy gets the one in force. */
+static bool keeps_policy(const struct seg_keeper *keeper, const struct seg_policy_text *policy)
+{
+	return keeper->open && keeper->book.given && !policy->observe &&
+	       (!policy->text || policy->fallback);
+}
+
+static int attach_with_policy(struct seg_keeper *keeper, const struct seg_attach_request *request,
+			      struct seg_error *err)
 {
 	uint32_t generation = keeper->open ? seg_generation_after(keeper->book.generation) : 1;
 	struct seg_rulebook book;
@@ -183,9 +190,20 @@ int seg_keeper_attach(struct seg_keeper *keeper, const struct seg_attach_request
 	else
 		r = attach_under(keeper, request, &book, changes, err);
 	seg_rulebook_close(&book);
+	if (!r)
+		keeper->revision += changes;
+	return r;
+}
+
+int seg_keeper_attach(struct seg_keeper *keeper, const struct seg_attach_request *request,
+		      struct seg_error *err)
+{
+	int r = keeps_policy(keeper, &request->policy)
+			? attach_under(keeper, request, NULL, false, err)
+			: attach_with_policy(keeper, request, err);
+
 	if (r)
 		return r;
-	keeper->revision += changes;
 	keeper->stay = false;
 	set_pickup(keeper);
 	seg_keeper_wake(keeper);

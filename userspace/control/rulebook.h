@@ -31,6 +31,7 @@ struct seg_policy_text {
 	const char *name;
 	const char *text;
 	size_t length;
+	bool fallback; /* for when none is in force: nobody named it */
 	bool observe;
 };
 

@@ -83,6 +83,7 @@ static int read_policy(const json_t *body, struct seg_policy_text *policy, struc
 	policy->name = json_string_value(json_object_get(object, "name"));
 	policy->text = json_string_value(text);
 	policy->length = json_string_length(text);
+	policy->fallback = json_is_true(json_object_get(object, "default"));
 	if (!policy->name || !policy->text)
 		return usage(err, "'policy' has a 'name' and a 'text'");
 	return 0;
