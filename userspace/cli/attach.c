@@ -114,10 +114,9 @@ static int signals_open(void)
 	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
-static int stay(const struct seg_cli *cli, struct seg_error *err)
+static int stay(const struct seg_cli *cli, int signals, struct seg_error *err)
 {
 	_cleanup_close_ int pidfd = seg_client_daemon_pidfd(cli->global.runtime_dir, err);
-	_cleanup_close_ int signals = signals_open();
 	struct pollfd events[] = {{.fd = signals, .events = POLLIN},
 				  {.fd = pidfd, .events = POLLIN}};
 
@@ -134,11 +133,14 @@ static int stay(const struct seg_cli *cli, struct seg_error *err)
 static int run(const struct seg_cli *cli, struct seg_error *err)
 {
 	const struct attach_options *options = cli->values;
+	_cleanup_close_ int signals = -1;
 	json_auto_t *reply = NULL;
 	int r;
 
 	if (!cli->operands_n)
 		return seg_usage(err, &seg_verb_attach, "attach needs an interface");
+	if (options->foreground) /* before anything is attached: a signal detaches it */
+		signals = signals_open();
 	r = attach(cli, &reply, err);
 	if (r)
 		return r;
@@ -146,7 +148,7 @@ static int run(const struct seg_cli *cli, struct seg_error *err)
 		r = seg_show_reply(cli, reply, seg_view_status, err);
 	if (options->foreground && !r) {
 		fflush(stdout);
-		r = stay(cli, err);
+		r = stay(cli, signals, err);
 	}
 	return r;
 }
