@@ -260,7 +260,8 @@ struct seg_queue {
 	struct seg_count exit[SEG_REASON_MAX];
 };
 
-#define SEG_WORKER_LOST_NS 200000000ull
+#define SEG_WORKER_LOST_NS  200000000ull
+#define SEG_WORKER_RETRY_NS 2000000000ull
 
 /* Map seg_rules: what left the session table (dead, or never cached) by rule; atomic adds. Entry
  * `rules` (one past the last) is the default's. */

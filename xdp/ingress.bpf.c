@@ -125,13 +125,22 @@ static __always_inline struct seg_queue *queue_of(const struct walk *w)
 	return bpf_map_lookup_elem(&seg_queues, &index);
 }
 
-/* Packets have waited for 200 ms, and the worker took none. */
+static __always_inline __s64 waited(struct seg_queue *q, __u64 now)
+{
+	return (__s64)(now - seg_load(&q->since));
+}
+
+/*
+ * Packets have waited for 200 ms, and the worker took none. Now and then one more goes up all
+ * the same: what the kernel lost on the way to an empty ring wakes nobody, this one does.
+ */
 static __always_inline int worker_lost(struct seg_queue *q, __u64 now)
 {
 	__u64 consumed = seg_load(&q->consumed);
 
 	return seg_load(&q->sent) != consumed && seg_load(&q->seen) == consumed &&
-	       (__s64)(now - seg_load(&q->since)) > (__s64)SEG_WORKER_LOST_NS;
+	       waited(q, now) > (__s64)SEG_WORKER_LOST_NS &&
+	       waited(q, now) < (__s64)SEG_WORKER_RETRY_NS;
 }
 
 static __always_inline int leave_worker_lost(const struct walk *w)
@@ -144,7 +153,8 @@ static __always_inline void note_sent(struct seg_queue *q, __u64 now)
 {
 	__u64 consumed = seg_load(&q->consumed);
 
-	if (seg_load(&q->sent) == consumed || seg_load(&q->seen) != consumed) {
+	if (seg_load(&q->sent) == consumed || seg_load(&q->seen) != consumed ||
+	    waited(q, now) >= (__s64)SEG_WORKER_RETRY_NS) {
 		seg_xchg(&q->seen, consumed);
 		seg_xchg(&q->since, now);
 	}

@@ -3,11 +3,13 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 
+import snapshot
 from lab import IFACE, OPEN_UDP, POLICY, SHUT_UDP, Lab, packets_of, worker_privileges
-from system import Failed, check, check_equal, stopped, until
+from system import Failed, check, check_equal, run, run_json, stopped, until
 
 KILLS = 100
 LOST_SECONDS = 0.2  # outstanding for so long: the worker is lost
@@ -125,6 +127,32 @@ def test_hanging_worker_is_replaced():
             lab.sender(4, OPEN_UDP).send(b"wait")
             until("another worker", lambda: lab.worker() != pid, 2)
             check_equal(receiver.recv(16), b"wait", "the datagram that waited")
+
+
+def pretend_loss(lab):
+    """As if the kernel had lost a packet between XDP and an empty ring: counted as sent, and gone."""
+    maps = [number for kind, number in snapshot.bpf_objects_of(lab.processes()) if kind == "map"]
+    name = {run_json("bpftool", "-j", "map", "show", "id", str(i))["name"]: str(i) for i in maps}
+    entry = ("id", name["seg_queues"], "key", "0", "0", "0", "0")
+    value = [int(byte, 16) for byte in run_json("bpftool", "-j", "map", "lookup", *entry)["value"]]
+    sent = int.from_bytes(bytes(value[:8]), sys.byteorder) + 1
+    value[:8] = sent.to_bytes(8, sys.byteorder)
+    value[8:16] = time.monotonic_ns().to_bytes(8, sys.byteorder)  # since
+    value[16:24] = value[64:72]  # seen: what was consumed then
+    run("bpftool", "map", "update", *entry, "value", *map(str, value))
+
+
+def test_loss_on_the_way_up_heals():
+    """Such a loss wakes neither worker nor keeper, who both sleep: XDP must try again by itself."""
+    with Lab() as lab:
+        receiver = lab.receiver(4, OPEN_UDP)
+        lab.attach()
+        lab.worker()
+        time.sleep(2)  # the keeper's clock stops when nothing happens: no event says so
+        pretend_loss(lab)
+        time.sleep(2 * LOST_SECONDS)  # what came earlier would wake the worker
+        until("the worker to count as lost", lambda: probe(lab, "worker-lost"))
+        until("a worker that works again", lambda: works(lab, receiver), 5)
 
 
 def parent_of(pid):
