@@ -345,6 +345,17 @@ static void copy_icmp(struct seg_flow *flow, const struct seg_packet *packet)
 	flow->icmp_code = 0;
 }
 
+/* Where the flow goes: as this packet does, or it is the answer and the flow goes the other way. */
+static uint8_t direction_of(const struct burst *b, bool onward)
+{
+	static const uint8_t other[] = {[SEG_INGRESS] = SEG_EGRESS,
+					[SEG_EGRESS] = SEG_INGRESS,
+					[SEG_FORWARD] = SEG_FORWARD};
+	uint8_t direction = b->judge->constants->direction;
+
+	return onward || direction >= SEG_DIRECTION_MAX ? direction : other[direction];
+}
+
 /* The flow as its first packet would have shown it. */
 static void make_flow(const struct burst *b, const struct item *item, bool new,
 		      struct seg_flow *flow)
@@ -356,7 +367,7 @@ static void make_flow(const struct burst *b, const struct item *item, bool new,
 		.proto = item->packet.proto,
 		.tcp_flags = item->packet.tcp_flags,
 		.dscp = item->packet.tos >> 2,
-		.direction = from == item->direction ? SEG_INGRESS : SEG_EGRESS,
+		.direction = direction_of(b, from == item->direction),
 		.iface = b->judge->iface,
 	};
 	memcpy(flow->src, item->key.addr[from], sizeof(flow->src));

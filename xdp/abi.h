@@ -281,6 +281,9 @@ struct seg_config {
 			     * before, dropped after; ~0: always judged */
 };
 
+/* Which way a flow's first packet goes, seen from this host. */
+enum seg_direction { SEG_INGRESS, SEG_EGRESS, SEG_FORWARD, SEG_DIRECTION_MAX };
+
 enum seg_on_loss { SEG_ON_LOSS_SESSIONS, SEG_ON_LOSS_PASS, SEG_ON_LOSS_DROP };
 
 enum seg_feature {
@@ -288,10 +291,11 @@ enum seg_feature {
 	SEG_FEATURE_VLAN = 1 << 1,        /* the policy names VLANs */
 	SEG_FEATURE_PARTIAL_SUM = 1 << 2, /* frames may carry only the pseudo-header's sum */
 	SEG_FEATURE_TCP_STATE = 1 << 3,
-	SEG_FEATURE_META = 1 << 4,       /* try to put seg_meta before frames that go up */
-	SEG_FEATURE_CLOCK_WORD = 1 << 5, /* time comes from seg_clock (replay, tests) */
+	SEG_FEATURE_META = 1 << 4,   /* try to put seg_meta before frames that go up */
+	SEG_FEATURE_REPLAY = 1 << 5, /* time comes from seg_replay, and the exit goes there */
 	SEG_FEATURE_TWO_SIDED =
 		1 << 6, /* both directions of a flow are seen here: replies need a session */
+	SEG_FEATURE_FRAGS = 1 << 7, /* frames may be longer than their linear part (Linux 5.18) */
 };
 
 /*
@@ -307,9 +311,15 @@ struct seg_constants {
 	__u32 queues;     /* of this interface */
 	__u32 half_open_max;
 	__u32 established_max;
-	__u16 zone;   /* of untagged packets here */
-	__u8 on_loss; /* enum seg_on_loss */
-	__u8 spare;
+	__u16 zone;     /* of untagged packets here */
+	__u8 on_loss;   /* enum seg_on_loss */
+	__u8 direction; /* enum seg_direction: where packets go that come by this program */
+};
+
+/* Map seg_replay, one entry: a program with SEG_FEATURE_REPLAY and whoever runs it, in turn. */
+struct seg_replay_word {
+	__u64 now;    /* in: ns */
+	__u64 reason; /* out: enum seg_reason of the last exit */
 };
 
 /* Key of map seg_zones: the VLANs that the policy names, made by the keeper; value __u16 zone. */

@@ -65,13 +65,13 @@ static __always_inline __u64 clock_kept(void)
 
 static __always_inline __u64 clock_now(void)
 {
+	struct seg_replay_word *word;
 	__u32 zero = 0;
-	__u64 *word;
 
-	if (!FEATURE(CLOCK_WORD))
+	if (!FEATURE(REPLAY))
 		return clock_kept();
-	word = bpf_map_lookup_elem(&seg_clock, &zero);
-	return word ? *(volatile __u64 *)word : 0;
+	word = bpf_map_lookup_elem(&seg_replay, &zero);
+	return word ? seg_load(&word->now) : 0;
 }
 
 static __always_inline __u32 tick(const struct walk *w)
@@ -92,11 +92,22 @@ static __always_inline bool allows(__u32 reason)
 	return reasons_that_allow >> (reason & 63) & 1;
 }
 
+static __always_inline void note_exit(__u32 reason)
+{
+	__u32 zero = 0;
+	struct seg_replay_word *word = bpf_map_lookup_elem(&seg_replay, &zero);
+
+	if (word)
+		word->reason = reason;
+}
+
 static __always_inline void count_exit(const struct walk *w, __u32 reason)
 {
 	__u32 iface = seg_constants.iface;
 	struct seg_counts *counts = bpf_map_lookup_elem(&seg_counts, &iface);
 
+	if (FEATURE(REPLAY))
+		note_exit(reason);
 	if (!counts || reason >= SEG_REASON_MAX)
 		return;
 	counts->exit[reason].packets++;
@@ -407,8 +418,8 @@ static __always_inline int enter_zone(struct walk *w, int reason)
 
 static __always_inline int judge(struct walk *w, void *data, void *data_end)
 {
-	int reason = seg_packet_parse(data, data_end, 0, seg_constants.features, seg_constants.zone,
-				      w->packet);
+	int reason = seg_packet_parse(data, data_end, FEATURE(FRAGS) ? w->length : 0,
+				      seg_constants.features, seg_constants.zone, w->packet);
 	struct seg_session *s;
 	__u32 slot;
 	int action;
@@ -440,7 +451,7 @@ int seg_ingress(struct xdp_md *ctx)
 	if (!w.config)
 		return XDP_ABORTED;
 	w.now = clock_now();
-	w.length = (__u32)(data_end - data);
+	w.length = FEATURE(FRAGS) ? (__u32)bpf_xdp_get_buff_len(ctx) : (__u32)(data_end - data);
 	return judge(&w, data, data_end);
 }
 

@@ -64,13 +64,13 @@ struct {
 	__type(value, __u32);
 } seg_xsks SEC(".maps");
 
-/* Time in replay and tests, ns (SEG_FEATURE_CLOCK_WORD). */
+/* Time and exit in replay and tests (SEG_FEATURE_REPLAY). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} seg_clock SEC(".maps");
+	__type(value, struct seg_replay_word);
+} seg_replay SEC(".maps");
 
 #endif

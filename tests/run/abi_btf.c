@@ -65,7 +65,7 @@ static const struct layout layouts[] = {
 	       M(seg_constants, features), M(seg_constants, iface), M(seg_constants, queue_base),
 	       M(seg_constants, queues), M(seg_constants, half_open_max),
 	       M(seg_constants, established_max), M(seg_constants, zone), M(seg_constants, on_loss),
-	       M(seg_constants, spare)),
+	       M(seg_constants, direction)),
 	LAYOUT(seg_rule_count, M(seg_rule_count, count), M(seg_rule_count, sessions),
 	       M(seg_rule_count, spare)),
 	LAYOUT(seg_live, M(seg_live, next), M(seg_live, spare), M(seg_live, frame),

@@ -47,7 +47,7 @@ static struct seg_constants constants(void)
 	return (struct seg_constants){
 		.seed = {1, 2, 3, 4, 5, 6},
 		.buckets = BUCKETS,
-		.features = SEG_FEATURE_CLOCK_WORD | SEG_FEATURE_META | SEG_FEATURE_VLAN,
+		.features = SEG_FEATURE_REPLAY | SEG_FEATURE_META | SEG_FEATURE_VLAN,
 		.iface = 5,
 		.queue_base = 9,
 		.queues = 1,
@@ -67,7 +67,7 @@ static void map_all(void)
 	};
 	config = map_of(bpf->maps.seg_config, sizeof(*config));
 	quota = map_of(bpf->maps.seg_quota, sizeof(*quota));
-	now = map_of(bpf->maps.seg_clock, sizeof(*now));
+	now = map_of(bpf->maps.seg_replay, sizeof(struct seg_replay_word));
 	queue = (struct seg_queue *)map_of(bpf->maps.seg_queues,
 					   SEG_QUEUES_MAX * sizeof(struct seg_queue)) +
 		9;

@@ -7,6 +7,9 @@
 #ifndef SEG_IFACE_H
 #define SEG_IFACE_H
 
+#include <limits.h>
+
+#include "ingress.h"
 #include "link.h"
 #include "program.h"
 #include "rulebook.h"

@@ -70,7 +70,7 @@ static int open_tables(struct seg_keeper *keeper, uint64_t sessions, struct seg_
 
 	if (r)
 		return r;
-	r = seg_tables_open(&keeper->tables, &keeper->runtime, sessions, err);
+	r = seg_tables_open(&keeper->tables, keeper->runtime.pins, sessions, err);
 	if (!r)
 		r = seg_account_open(&keeper->account,
 				     keeper->tables.table.buckets * SEG_BUCKET_SLOTS, err);

@@ -10,31 +10,8 @@
 #include <sys/random.h>
 
 #include "cleanup.h"
-#include "ingress.skel.h"
+#include "ingress.h"
 #include "inject.skel.h"
-
-/* --- the verifier's last words ------------------------------------------------------------ */
-
-static char last_words[256];
-
-/* libbpf prints what the verifier said; its last lines are what an error can carry. */
-static int keep_words(enum libbpf_print_level level, const char *format, va_list args)
-{
-	char text[4096];
-
-	if (level != LIBBPF_WARN)
-		return 0;
-	vsnprintf(text, sizeof(text), format, args);
-	if (!strstr(text, "BEGIN PROG LOAD LOG"))
-		snprintf(last_words, sizeof(last_words), "%.*s", (int)strcspn(text, "\n"), text);
-	return 0;
-}
-
-static int report_load(const char *what, int errnum, struct seg_error *err)
-{
-	return seg_error_set(err, errnum, "the kernel refuses the program %s: %s (%s)", what,
-			     strerror(errnum), last_words);
-}
 
 /* --- the hook ------------------------------------------------------------------------------- */
 
@@ -50,7 +27,7 @@ static int load_pass(struct seg_error *err)
 	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "seg_pass", "Dual BSD/GPL", pass,
 			       SEG_ARRAY_SIZE(pass), &options);
 
-	return fd < 0 ? report_load("seg_pass", errno, err) : fd;
+	return fd < 0 ? seg_load_error("seg_pass", errno, err) : fd;
 }
 
 static int link_xdp(int program, uint32_t ifindex, enum seg_mode mode)
@@ -105,66 +82,6 @@ int seg_hook_set(int link_fd, int program_fd)
 	return bpf_link_update(link_fd, program_fd, NULL) ? -errno : 0;
 }
 
-/* --- ingress --------------------------------------------------------------------------------- */
-
-static int share_maps(struct ingress_bpf *ingress, const struct seg_tables *tables, int xsks)
-{
-	struct bpf_map *map;
-
-	for (enum seg_table_map i = 0; i < SEG_MAP_MAX; i++) {
-		map = bpf_object__find_map_by_name(ingress->obj, seg_tables_name(i));
-		if (!map)
-			return -ENOENT;
-		if (bpf_map__set_max_entries(map, 1) || bpf_map__reuse_fd(map, tables->fds[i]))
-			return -errno;
-	}
-	return xsks >= 0 ? bpf_map__reuse_fd(ingress->maps.seg_xsks, xsks) : 0;
-}
-
-static void ingress_freep(struct ingress_bpf **ingress)
-{
-	ingress_bpf__destroy(*ingress);
-}
-
-struct ingress_bpf *seg_ingress_load(const struct seg_tables *tables,
-				     const struct seg_constants *constants, int xsks,
-				     struct seg_error *err)
-{
-	_cleanup_(ingress_freep) struct ingress_bpf *ingress = NULL;
-	int r;
-
-	libbpf_set_print(keep_words);
-	ingress = ingress_bpf__open();
-	if (!ingress) {
-		report_load("seg_ingress", errno, err);
-		return NULL;
-	}
-	memcpy((void *)&ingress->rodata->seg_constants, constants, sizeof(*constants));
-	r = share_maps(ingress, tables, xsks);
-	if (!r)
-		r = ingress_bpf__load(ingress);
-	if (r) {
-		report_load("seg_ingress", -r, err);
-		return NULL;
-	}
-	return TAKE(ingress);
-}
-
-int seg_ingress_fd(const struct ingress_bpf *ingress)
-{
-	return bpf_program__fd(ingress->progs.seg_ingress);
-}
-
-int seg_ingress_xsks(const struct ingress_bpf *ingress)
-{
-	return bpf_map__fd(ingress->maps.seg_xsks);
-}
-
-void seg_ingress_free(struct ingress_bpf *ingress)
-{
-	ingress_bpf__destroy(ingress);
-}
-
 /* --- the ways back ------------------------------------------------------------------------------
  */
 
@@ -198,13 +115,13 @@ int seg_return_open(struct seg_return *back, uint32_t ifindex, uint32_t queues, 
 	int r;
 
 	*back = (struct seg_return){.live_link = -1};
-	libbpf_set_print(keep_words);
+	seg_load_listen();
 	if (getrandom(&back->mark, sizeof(back->mark), 0) != sizeof(back->mark))
 		return seg_error_set(err, EIO, "the kernel gave no random numbers");
 	back->mark |= 1; /* 0 is what packets have that nobody marked */
 	r = load_inject(back, ifindex, queues);
 	if (r)
-		return report_load("seg_reinject", -r, err);
+		return seg_load_error("seg_reinject", -r, err);
 	r = attach_reinject(back, inner);
 	if (r)
 		return seg_error_set(err, -r, "cannot attach a tc program to %s: %s", inner,

@@ -10,9 +10,7 @@
 
 #include "error.h"
 #include "link.h"
-#include "tables.h"
 
-struct ingress_bpf;
 struct inject_bpf;
 
 enum seg_mode { SEG_MODE_AUTO, SEG_MODE_NATIVE, SEG_MODE_GENERIC };
@@ -25,15 +23,6 @@ enum seg_mode { SEG_MODE_AUTO, SEG_MODE_NATIVE, SEG_MODE_GENERIC };
  */
 int seg_hook_take(const struct seg_link *link, enum seg_mode *mode, char why[128],
 		  struct seg_error *err);
-
-/* The ingress program with these constants; `xsks`: a seg_xsks map to share, or -1. NULL: failed.
- */
-struct ingress_bpf *seg_ingress_load(const struct seg_tables *tables,
-				     const struct seg_constants *constants, int xsks,
-				     struct seg_error *err);
-int seg_ingress_fd(const struct ingress_bpf *ingress);
-int seg_ingress_xsks(const struct ingress_bpf *ingress);
-void seg_ingress_free(struct ingress_bpf *ingress);
 
 /* Make a hook's link run this program from the next packet on. 0 or -errno. */
 int seg_hook_set(int link_fd, int program_fd);

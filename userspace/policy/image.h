@@ -24,9 +24,6 @@
 #define SEG_VLANS_MAX      4096
 #define SEG_IFACE_NONE     0 /* seg_flow.iface: no rule names this interface */
 
-/* Which way a flow's first packet goes, seen from this host. */
-enum seg_direction { SEG_INGRESS, SEG_EGRESS, SEG_FORWARD, SEG_DIRECTION_MAX };
-
 /* id, key in the policy, default in seconds */
 #define SEG_TIMEOUTS(X)                                                                            \
 	X(TCP_ESTABLISHED, "tcp-established", 7200)                                                \

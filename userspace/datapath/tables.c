@@ -3,6 +3,8 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -75,12 +77,13 @@ static int make(struct seg_tables *tables, enum seg_table_map map)
 	return map < SEG_MAP_MAPPED ? map_memory(tables, map) : 0;
 }
 
-static int pin(const struct seg_tables *tables, const struct seg_runtime *runtime,
-	       enum seg_table_map map)
+static int pin(const struct seg_tables *tables, const char *pins, enum seg_table_map map)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - 64, runtime->pins, rows[map].name);
+	if (!pins)
+		return 0;
+	snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - 64, pins, rows[map].name);
 	return bpf_obj_pin(tables->fds[map], path) ? -errno : 0;
 }
 
@@ -114,14 +117,13 @@ static void name_parts(struct seg_tables *tables)
 	tables->config = tables->mapped[SEG_MAP_CONFIG];
 }
 
-static int make_all(struct seg_tables *tables, const struct seg_runtime *runtime,
-		    struct seg_error *err)
+static int make_all(struct seg_tables *tables, const char *pins, struct seg_error *err)
 {
 	for (enum seg_table_map map = 0; map < SEG_MAP_MAX; map++) {
 		int r = make(tables, map);
 
 		if (!r)
-			r = pin(tables, runtime, map);
+			r = pin(tables, pins, map);
 		if (r)
 			return report(rows[map].name, -r, err);
 	}
@@ -137,7 +139,7 @@ static void clear(struct seg_tables *tables)
 	memset(tables->fds, -1, sizeof(tables->fds));
 }
 
-int seg_tables_open(struct seg_tables *tables, const struct seg_runtime *runtime, uint64_t sessions,
+int seg_tables_open(struct seg_tables *tables, const char *pins, uint64_t sessions,
 		    struct seg_error *err)
 {
 	uint64_t slots = sessions * 100 / SEG_TABLE_LOAD;
@@ -147,7 +149,7 @@ int seg_tables_open(struct seg_tables *tables, const struct seg_runtime *runtime
 	tables->table.buckets = (uint32_t)(slots / SEG_BUCKET_SLOTS + 1);
 	if (getrandom(tables->seed, sizeof(tables->seed), 0) != sizeof(tables->seed))
 		return seg_error_set(err, EIO, "the kernel gave no random numbers");
-	r = make_all(tables, runtime, err);
+	r = make_all(tables, pins, err);
 	if (r)
 		seg_tables_close(tables);
 	return r;

@@ -9,9 +9,10 @@
 #ifndef SEG_TABLES_H
 #define SEG_TABLES_H
 
+#include <stdint.h>
+
 #include "abi.h"
 #include "error.h"
-#include "runtime.h"
 #include "table.h"
 
 enum seg_table_map {
@@ -43,8 +44,9 @@ struct seg_tables {
 /* Name of a shared map, as the programs call it. */
 const char *seg_tables_name(enum seg_table_map map);
 
-/* Make, map and pin them, for `sessions` of all classes together. All or nothing. */
-int seg_tables_open(struct seg_tables *tables, const struct seg_runtime *runtime, uint64_t sessions,
+/* Make and map them, for `sessions` of all classes together, and pin them in the folder `pins`,
+ * unless that is NULL. All or nothing. */
+int seg_tables_open(struct seg_tables *tables, const char *pins, uint64_t sessions,
 		    struct seg_error *err);
 void seg_tables_close(struct seg_tables *tables);
 
