@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* report_sessions.c - GET /v1/sessions: a row a live session, streamed. */
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include "age.h"
@@ -10,39 +9,9 @@
 #include "server.h"
 #include "session.h"
 #include "table_reap.h"
+#include "words.h"
 
 #define ROW_MAX 1024
-
-static const char *const states[SEG_L4_MAX] = {
-	[SEG_L4_NEW] = "new",
-	[SEG_L4_OPENING] = "opening",
-	[SEG_L4_ESTABLISHED] = "established",
-	[SEG_L4_CLOSING] = "closing",
-	[SEG_L4_TIME_WAIT] = "time-wait",
-	[SEG_L4_CLOSED] = "closed",
-};
-
-static const char *const verdicts[] = {
-	[SEG_VERDICT_NONE] = "pending",
-	[SEG_VERDICT_ALLOW] = "allow",
-	[SEG_VERDICT_DENY] = "deny",
-};
-
-static const char *proto_name(uint8_t proto, char to[16])
-{
-	switch (proto) {
-	case IPPROTO_TCP:
-		return "tcp";
-	case IPPROTO_UDP:
-		return "udp";
-	case IPPROTO_ICMP:
-		return "icmp";
-	case IPPROTO_ICMPV6:
-		return "icmpv6";
-	}
-	snprintf(to, 16, "proto/%u", proto);
-	return to;
-}
 
 static const char *address(const struct seg_key *key, unsigned int end, char to[INET6_ADDRSTRLEN])
 {
@@ -75,7 +44,7 @@ static json_t *row(const struct seg_keeper *keeper, uint32_t slot, uint32_t now)
 {
 	struct seg_session *session = &keeper->tables.table.slots[slot];
 	const struct seg_defaults *policy = seg_image_defaults(keeper->book.image);
-	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN], proto[16];
+	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN], proto[SEG_PROTO_WORD_MAX];
 	uint64_t state = seg_load(&session->state);
 	uint8_t l4 = seg_state_l4(state),
 		verdict = seg_verdict_now(session, keeper->book.generation);
@@ -87,16 +56,14 @@ static json_t *row(const struct seg_keeper *keeper, uint32_t slot, uint32_t now)
 		return NULL;
 	return json_pack(
 		"{s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:s}", "proto",
-		proto_name(key->proto, proto), "src", address(key, who, from), "sport",
+		seg_proto_word(key->proto, proto), "src", address(key, who, from), "sport",
 		ntohs(key->port[who]), "dst", address(key, !who, to), "dport",
-		ntohs(key->port[!who]), "verdict",
-		verdicts[verdict <= SEG_VERDICT_DENY ? verdict : 0], "rule",
+		ntohs(key->port[!who]), "verdict", seg_verdict_word(verdict), "rule",
 		seg_session_rule(session, &keeper->book, &entry)
 			? seg_rulebook_id(&keeper->book, entry)
 			: "-",
-		"state", states[l4 < SEG_L4_MAX ? l4 : 0], "orig",
-		count(keeper, session, slot, who), "reply", count(keeper, session, slot, !who),
-		"age_s",
+		"state", seg_state_word(l4), "orig", count(keeper, session, slot, who), "reply",
+		count(keeper, session, slot, !who), "age_s",
 		(json_int_t)(seg_clock_since(seg_gate_created(seg_load(&session->gate)), now) /
 			     SEG_NS_PER_S),
 		"expires_s",

@@ -18,34 +18,11 @@
 #include "keeper.h"
 #include "server.h"
 #include "table_reap.h"
+#include "words.h"
 
 #ifndef SOL_XDP
 #define SOL_XDP 283
 #endif
-
-static const struct {
-	const char *name;
-	enum seg_verdict verdict;
-	enum seg_path path;
-} reasons[SEG_REASON_MAX] = {
-#define X(id, name, verdict, path, text)                                                           \
-	[SEG_REASON_##id] = {name, SEG_VERDICT_##verdict, SEG_PATH_##path},
-	SEG_REASONS(X)
-#undef X
-};
-
-static const char *const verdict_names[] = {
-	[SEG_VERDICT_ALLOW] = "allow",
-	[SEG_VERDICT_DENY] = "deny",
-	[SEG_VERDICT_LOSS] = "loss",
-};
-
-static const char *const path_names[SEG_PATH_MAX] = {
-	[SEG_PATH_GUARD] = "guard",
-	[SEG_PATH_SESSION] = "session",
-	[SEG_PATH_WILDCARD] = "wildcard",
-	[SEG_PATH_SLOW] = "slow",
-};
 
 /* --- counters
  * ------------------------------------------------------------------------------------------ */
@@ -131,33 +108,49 @@ static struct seg_count total(const struct seg_counts *counts)
 	return sum;
 }
 
-typedef bool (*chooser)(int reason, int value);
+/* How exits are summed: by which values, what they are called, and which exit has which. */
+struct summing {
+	int first, last;
+	const char *(*word)(int value);
+	bool (*has)(int reason, int value);
+};
+
+static const char *verdict_word(int value)
+{
+	return seg_verdict_word((uint8_t)value);
+}
+
+static const char *path_word(int value)
+{
+	return seg_path_word((enum seg_path)value);
+}
 
 static bool has_verdict(int reason, int value)
 {
-	return (int)reasons[reason].verdict == value;
+	return (int)SEG_REASON_ROWS[reason].verdict == value;
 }
 
 static bool has_path(int reason, int value)
 {
-	return (int)reasons[reason].path == value && reason != SEG_REASON_UP;
+	return (int)SEG_REASON_ROWS[reason].path == value && reason != SEG_REASON_UP;
 }
 
+static const struct summing BY_VERDICT = {SEG_VERDICT_ALLOW, SEG_VERDICT_LOSS, verdict_word,
+					  has_verdict};
+static const struct summing BY_PATH = {0, SEG_PATH_MAX - 1, path_word, has_path};
+
 /* The exits of each value in one sum, by the values' names. */
-static json_t *report_sums(const struct seg_counts *counts, const char *const *names, int n,
-			   chooser chosen)
+static json_t *report_sums(const struct seg_counts *counts, const struct summing *by)
 {
 	json_t *json = json_object();
 
-	for (int value = 0; value < n; value++) {
+	for (int value = by->first; value <= by->last; value++) {
 		struct seg_count sum = {0};
 
-		if (!names[value])
-			continue;
 		for (int i = 0; i < SEG_REASON_MAX; i++)
-			if (chosen(i, value))
+			if (by->has(i, value))
 				add(&sum, counts->exit[i].packets, counts->exit[i].bytes);
-		json_object_set_new(json, names[value], report_count(&sum));
+		json_object_set_new(json, by->word(value), report_count(&sum));
 	}
 	return json;
 }
@@ -167,9 +160,10 @@ static json_t *report_reasons(const struct seg_counts *counts, bool losses)
 	json_t *json = json_object();
 
 	for (int i = 0; i < SEG_REASON_MAX; i++)
-		if (reasons[i].verdict != SEG_VERDICT_UP &&
-		    (!losses || reasons[i].verdict == SEG_VERDICT_LOSS))
-			json_object_set_new(json, reasons[i].name, report_count(&counts->exit[i]));
+		if (SEG_REASON_ROWS[i].verdict != SEG_VERDICT_UP &&
+		    (!losses || SEG_REASON_ROWS[i].verdict == SEG_VERDICT_LOSS))
+			json_object_set_new(json, SEG_REASON_ROWS[i].name,
+					    report_count(&counts->exit[i]));
 	return json;
 }
 
@@ -195,15 +189,14 @@ static json_t *report_iface(const struct seg_iface *iface)
 	in = total(&xdp);
 	out = total(&sum);
 	seg_for_each_rxq(rxq, iface) json_array_append_new(queues, report_queue(iface, rxq));
-	return json_pack(
-		"{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:{s:I}, s:o}", "mode",
-		iface->mode == SEG_MODE_GENERIC ? "generic" : "native", "packets",
-		(json_int_t)in.packets, "bytes", (json_int_t)in.bytes, "in_flight",
-		(json_int_t)(in.packets - out.packets), "verdicts",
-		report_sums(&sum, verdict_names, SEG_ARRAY_SIZE(verdict_names), has_verdict),
-		"paths", report_sums(&sum, path_names, SEG_PATH_MAX, has_path), "reasons",
-		report_reasons(&sum, false), "losses", report_reasons(&sum, true), "slow_path",
-		"packets", (json_int_t)xdp.exit[SEG_REASON_UP].packets, "queues", queues);
+	return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:{s:I}, s:o}", "mode",
+			 iface->mode == SEG_MODE_GENERIC ? "generic" : "native", "packets",
+			 (json_int_t)in.packets, "bytes", (json_int_t)in.bytes, "in_flight",
+			 (json_int_t)(in.packets - out.packets), "verdicts",
+			 report_sums(&sum, &BY_VERDICT), "paths", report_sums(&sum, &BY_PATH),
+			 "reasons", report_reasons(&sum, false), "losses",
+			 report_reasons(&sum, true), "slow_path", "packets",
+			 (json_int_t)xdp.exit[SEG_REASON_UP].packets, "queues", queues);
 }
 
 /* --- rules: what left the table, what is in it, what earlier generations counted
