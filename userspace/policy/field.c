@@ -2,6 +2,7 @@
 #include "field.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -76,6 +77,18 @@ int seg_tcp_match_parse(const char *text, size_t len, struct seg_tcp_match *out,
 	if (!r)
 		*out = match;
 	return r;
+}
+
+const char *seg_tcp_flags_print(uint8_t flags, char *to)
+{
+	size_t n = 0;
+
+	*to = '\0';
+	for (const struct named_value *flag = TCP_FLAGS; flag->name; flag++)
+		if (flags & flag->value)
+			n += (size_t)snprintf(to + n, SEG_TCP_FLAGS_TEXT_MAX - n, "%s%s",
+					      n ? "+" : "", flag->name);
+	return to;
 }
 
 int seg_dscp_parse(const char *text, size_t len, uint8_t *out, struct seg_nearest *nearest)

@@ -45,6 +45,16 @@ struct seg_image *seg_policy_take_image(struct seg_policy *policy)
 	return TAKE(policy->image);
 }
 
+unsigned int seg_policy_groups(const struct seg_policy *policy)
+{
+	return policy->model.whole.groups.n;
+}
+
+unsigned int seg_policy_services(const struct seg_policy *policy)
+{
+	return policy->model.whole.services.n;
+}
+
 int seg_policy_compile(const struct seg_policy_file *file, const struct seg_policy_loader *loader,
 		       struct seg_image **out, struct seg_error *err)
 {

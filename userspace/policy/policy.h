@@ -54,6 +54,10 @@ void seg_policy_free(struct seg_policy *policy);
 const struct seg_image *seg_policy_image(const struct seg_policy *policy);
 struct seg_image *seg_policy_take_image(struct seg_policy *policy);
 
+/* How many it names. */
+unsigned int seg_policy_groups(const struct seg_policy *policy);
+unsigned int seg_policy_services(const struct seg_policy *policy);
+
 /*
  * Why a rule does not match, in the policy's words: "dst not in web", "service
  * not tcp/22", "src not in any but admins"; "" for SEG_MISMATCH_NONE. Cut to

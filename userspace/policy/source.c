@@ -129,9 +129,11 @@ static int text_check(struct seg_sources *sources, const struct seg_source *sour
 {
 	size_t sound = seg_utf8_check(source->text, source->len);
 
-	if (sound < source->len)
+	if (sound < source->len) {
+		seg_error_mend(sources->err, "save the file as UTF-8 text");
 		return seg_source_error(sources, source->base + (uint32_t)sound, EINVAL,
 					"this is not UTF-8 text");
+	}
 	sound = seg_control_find(source->text, source->len, "\t\r\n");
 	if (sound < source->len)
 		return seg_source_error(sources, source->base + (uint32_t)sound, EINVAL,
