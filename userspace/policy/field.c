@@ -66,7 +66,7 @@ int seg_tcp_match_parse(const char *text, size_t len, struct seg_tcp_match *out,
 {
 	const char *slash = memchr(text, '/', len);
 	size_t head = slash ? (size_t)(slash - text) : len;
-	struct seg_tcp_match match;
+	struct seg_tcp_match match = {0};
 	int r = flags_parse(text, head, &match.value, nearest);
 
 	match.mask = match.value;

@@ -91,8 +91,8 @@ struct seg_defaults {
 	uint32_t half_open_max;
 	uint32_t denied_max;
 	uint32_t masks_max;        /* of wildcard regions */
-	uint32_t slow_rate;        /* first packets a second that the slow path takes */
-	uint32_t slow_source_rate; /* of one source */
+	uint32_t slow_rate;        /* first packets a second that the slow path takes; 0: all */
+	uint32_t slow_source_rate; /* of one source; 0: all */
 	uint16_t ethertype[SEG_ETHERTYPES_MAX]; /* host order, not IP, allowed; sorted, 0 ends */
 	uint8_t verdict[SEG_DIRECTION_MAX]; /* SEG_VERDICT_ALLOW or _DENY where no rule matches */
 	uint8_t on_loss;                    /* enum seg_on_loss */

@@ -179,37 +179,12 @@ static const struct seg_policy_key DEFAULT_KEYS[] = {
 const struct seg_keys SEG_DEFAULT_TABLE = {
 	.what = "'defaults'", TABLE_OF(DEFAULT_KEYS), .settings = true};
 
-const struct seg_defaults SEG_DEFAULTS = {
-	.timeout_ns =
-		{
-#define X(id, key, seconds) [SEG_TIMEOUT_##id] = seconds * NS_PER_S,
-			SEG_TIMEOUTS(X)
-#undef X
-		},
-	.pickup_ns = 5 * NS_PER_S,
-	.attach_learn_ns = 5 * NS_PER_S,
-	.sessions_max = 1000000,
-	.half_open_max = 64000,
-	.denied_max = 64000,
-	.masks_max = 64,
-	.slow_rate = 200000,
-	.slow_source_rate = 1000,
-	.ethertype = {0x0806},
-	.verdict = {[SEG_INGRESS] = SEG_VERDICT_DENY,
-		    [SEG_EGRESS] = SEG_VERDICT_ALLOW,
-		    [SEG_FORWARD] = SEG_VERDICT_DENY},
-	.on_loss = SEG_ON_LOSS_SESSIONS,
-	.on_change = SEG_ON_CHANGE_REJUDGE,
-	.syn_protect = SEG_SYN_PROTECT_AUTO,
-	.unmatched = SEG_UNMATCHED_SLOW,
-};
-
 /* --- groups, services -------------------------------------------------------- */
 
 /* The first row is also the plain form: a word or a list. */
 static const struct seg_policy_key GROUP_KEYS[] = {
-	{.name = "include", .type = &SEG_TYPE_WORDS, .flags = SEG_KEY_NOT},
-	{.name = "except", .type = &SEG_TYPE_WORDS, .flags = SEG_KEY_NEGATIVE},
+	{.name = "include", .type = &SEG_TYPE_ADDRESSES, .flags = SEG_KEY_NOT},
+	{.name = "except", .type = &SEG_TYPE_ADDRESSES, .flags = SEG_KEY_NEGATIVE},
 	{.name = "file", .type = &SEG_TYPE_LIST_FILE},
 };
 static const struct seg_keys GROUP_TABLE = {.what = "a group", TABLE_OF(GROUP_KEYS)};
@@ -270,8 +245,11 @@ static const struct seg_policy_key RULE_KEYS[] = {
 	 .type = &SEG_TYPE_CHOICE,
 	 AT(seg_rule_text, directions),
 	 .choices = DIRECTIONS},
-	{.name = "from", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, from), .flags = SEG_KEY_NOT},
-	{.name = "to", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, to), .flags = SEG_KEY_NOT},
+	{.name = "from",
+	 .type = &SEG_TYPE_ADDRESSES,
+	 AT(seg_rule_text, from),
+	 .flags = SEG_KEY_NOT},
+	{.name = "to", .type = &SEG_TYPE_ADDRESSES, AT(seg_rule_text, to), .flags = SEG_KEY_NOT},
 	{.name = "service", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, service)},
 	{.name = "source-port", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, source_port)},
 	{.name = "tcp-flags", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, tcp_flags)},
@@ -322,3 +300,30 @@ static const struct seg_policy_key POLICY_KEYS[] = {
 	{.name = "rules", .type = &SEG_TYPE_RULES, AT(seg_part, rules), .table = &SEG_RULE_TABLE},
 };
 const struct seg_keys SEG_POLICY_TABLE = {.what = "a policy", TABLE_OF(POLICY_KEYS)};
+
+/* --- what nobody wrote --------------------------------------------------------- */
+
+const struct seg_rule_text SEG_EMPTY_RULE = {.directions = SEG_DIRECTIONS_ANY};
+
+const struct seg_part SEG_EMPTY_PART = {.defaults = {
+						.timeout_ns =
+							{
+#define X(id, key, seconds) [SEG_TIMEOUT_##id] = seconds * NS_PER_S,
+								SEG_TIMEOUTS(X)
+#undef X
+							},
+						.pickup_ns = 5 * NS_PER_S,
+						.attach_learn_ns = 5 * NS_PER_S,
+						.sessions_max = 1000000,
+						.half_open_max = 64000,
+						.denied_max = 64000,
+						.masks_max = 64,
+						.ethertype = {0x0806},
+						.verdict = {[SEG_INGRESS] = SEG_VERDICT_DENY,
+							    [SEG_EGRESS] = SEG_VERDICT_ALLOW,
+							    [SEG_FORWARD] = SEG_VERDICT_DENY},
+						.on_loss = SEG_ON_LOSS_SESSIONS,
+						.on_change = SEG_ON_CHANGE_REJUDGE,
+						.syn_protect = SEG_SYN_PROTECT_AUTO,
+						.unmatched = SEG_UNMATCHED_SLOW,
+					}};

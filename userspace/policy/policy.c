@@ -61,6 +61,11 @@ int seg_policy_compile(const struct seg_policy_file *file, const struct seg_poli
 	return seg_compile(file, loader, NULL, out, err);
 }
 
+int seg_policy_print(const struct seg_policy *policy, FILE *to)
+{
+	return seg_model_print(&policy->model, to);
+}
+
 /* --- because ----------------------------------------------------------------- */
 
 /* The words that are (not) negative, with what stands before the first; their number. */

@@ -59,6 +59,13 @@ unsigned int seg_policy_groups(const struct seg_policy *policy);
 unsigned int seg_policy_services(const struct seg_policy *policy);
 
 /*
+ * Write it in normal form: as YAML, keys in one order, a rule a line, what equals
+ * the built-in defaults left out, addresses in their shortest form, files that it
+ * names in place. What is written means the same, and is written the same again. -EIO.
+ */
+int seg_policy_print(const struct seg_policy *policy, FILE *to);
+
+/*
  * Why a rule does not match, in the policy's words: "dst not in web", "service
  * not tcp/22", "src not in any but admins"; "" for SEG_MISMATCH_NONE. Cut to
  * `size` bytes. Returns `to`.

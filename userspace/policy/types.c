@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* types.c - the kinds of values that a policy's keys have. */
+/*
+ * types.c - the kinds of values that a policy's keys have: how each is read, and
+ * how the normal form writes it.
+ */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "address.h"
 #include "language.h"
 
 /* --- words --------------------------------------------------------------- */
@@ -246,7 +251,7 @@ static int read_version(struct seg_parser *parser, const struct seg_policy_key *
 /* --- lists of words -------------------------------------------------------- */
 
 static const struct seg_policy_key NOT_KEYS[] = {
-	{.name = "not", .type = &SEG_TYPE_WORDS, .flags = SEG_KEY_REQUIRED | SEG_KEY_NEGATIVE},
+	{.name = "not", .type = &SEG_TYPE_ADDRESSES, .flags = SEG_KEY_REQUIRED | SEG_KEY_NEGATIVE},
 };
 static const struct seg_keys NOT_TABLE = {
 	.what = "a list", .keys = NOT_KEYS, .n = SEG_ARRAY_SIZE(NOT_KEYS)};
@@ -356,8 +361,8 @@ static int lines_read(struct seg_parser *parser, const struct seg_source *source
 static int read_list_file(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
 {
 	struct seg_list *list = target;
-	uint32_t source, had = list->n;
-	struct seg_word file;
+	uint32_t source = 0, had = list->n;
+	struct seg_word file = {0};
 	int r = seg_word_take(parser, key->name, &file);
 
 	if (!r)
@@ -457,8 +462,8 @@ static int ethertype_insert(struct seg_parser *parser, uint16_t type, uint16_t *
 
 static int ethertype_read(struct seg_parser *parser, const struct seg_policy_key *key, uint16_t *to)
 {
-	struct seg_word word;
-	uint64_t type;
+	struct seg_word word = {0};
+	uint64_t type = 0;
 	int r = seg_word_take(parser, key->name, &word);
 
 	if (!r)
@@ -546,7 +551,7 @@ static int read_names(struct seg_parser *parser, const struct seg_policy_key *ke
 static int read_rule(struct seg_parser *parser, const struct seg_policy_key *key,
 		     seg_rule_texts *rules)
 {
-	struct seg_rule_text rule = {.at = parser->reader.at, .directions = SEG_DIRECTIONS_ANY};
+	struct seg_rule_text rule = SEG_EMPTY_RULE;
 	int r;
 
 	if (parser->reader.node != SEG_NODE_MAP)
@@ -555,6 +560,7 @@ static int read_rule(struct seg_parser *parser, const struct seg_policy_key *key
 	if (rules->n == SEG_RULES_MAX)
 		return seg_parser_error(parser, parser->reader.at, E2BIG, "over %u rules",
 					SEG_RULES_MAX);
+	rule.at = parser->reader.at;
 	r = seg_map_read(parser, key->table, &rule);
 	return r ? r : SEG_PUSH(rules, rule);
 }
@@ -575,17 +581,253 @@ static int read_rules(struct seg_parser *parser, const struct seg_policy_key *ke
 	return r;
 }
 
+/* --- written ----------------------------------------------------------------- */
+
+static bool plain(const char *text)
+{
+	static const char SOUND[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_./+-";
+	size_t len = strlen(text), sound = strspn(text, SOUND);
+
+	/* "tcp/22 from admins" */
+	while (sound && text[sound] == ' ' && strchr(SOUND, text[sound + 1]) && text[sound + 1])
+		sound += 1 + strspn(text + sound + 1, SOUND);
+	return sound == len && !strchr("./+-", text[0]);
+}
+
+/* The reader lets no word have ' beside " or \, so one of the quotes always does. */
+void seg_text_write(const char *text, FILE *to)
+{
+	const char *quote = plain(text) ? "" : strchr(text, '\'') ? "\"" : "'";
+
+	fprintf(to, "%s%s%s", quote, text, quote);
+}
+
+/* The shortest form of an address, prefix or range; anything else is a name. */
+static void address_write(const char *text, FILE *to)
+{
+	char canonical[SEG_RANGE_TEXT_MAX];
+	struct seg_range range;
+
+	if (!seg_range_parse(text, strlen(text), &range))
+		text = seg_range_print(&range, canonical);
+	seg_text_write(text, to);
+}
+
+static uint32_t words_count(const struct seg_model *model, const struct seg_list *list,
+			    unsigned int negative)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < list->n; i++)
+		n += (model->words.item[list->first + i].flags & SEG_WORD_NEGATIVE) == negative;
+	return n;
+}
+
+/* The words that are (not) negative, commas between them. */
+static void words_write(const struct seg_model *model, const struct seg_policy_key *key,
+			const struct seg_list *list, unsigned int negative, FILE *to)
+{
+	const char *comma = "";
+
+	for (uint32_t i = 0; i < list->n; i++) {
+		const struct seg_word *word = &model->words.item[list->first + i];
+
+		if ((word->flags & SEG_WORD_NEGATIVE) != negative)
+			continue;
+		fputs(comma, to);
+		key->type->word(seg_word_text(model, word), to);
+		comma = ", ";
+	}
+}
+
+/* One word stands alone. */
+static void half_print(const struct seg_model *model, const struct seg_policy_key *key,
+		       const struct seg_list *list, unsigned int negative, FILE *to)
+{
+	bool list_of = words_count(model, list, negative) > 1;
+
+	fputs(list_of ? "[" : "", to);
+	words_write(model, key, list, negative, to);
+	fputs(list_of ? "]" : "", to);
+}
+
+/* [a, b, not: c] */
+static void print_words(const struct seg_model *model, const struct seg_policy_key *key,
+			const void *value, FILE *to)
+{
+	const struct seg_list *list = value;
+	uint32_t without = words_count(model, list, SEG_WORD_NEGATIVE);
+
+	if (!without) {
+		half_print(model, key, list, 0, to);
+		return;
+	}
+	fputc('[', to);
+	words_write(model, key, list, 0, to);
+	fputs(without < list->n ? ", not: " : "not: ", to);
+	half_print(model, key, list, SEG_WORD_NEGATIVE, to);
+	fputc(']', to);
+}
+
+/* The table's first key is the plain form; one of its keys takes away. */
+static void named_print(const struct seg_model *model, const struct seg_keys *table,
+			const struct seg_list *list, FILE *to)
+{
+	const struct seg_policy_key *with = &table->keys[0], *without = with;
+	uint32_t negative = words_count(model, list, SEG_WORD_NEGATIVE);
+
+	while (negative && !(without->flags & SEG_KEY_NEGATIVE))
+		without++;
+	if (negative && negative < list->n)
+		fprintf(to, "{%s: ", with->name);
+	if (negative < list->n)
+		half_print(model, with, list, 0, to);
+	if (!negative)
+		return;
+	fprintf(to, negative < list->n ? ", %s: " : "{%s: ", without->name);
+	half_print(model, without, list, SEG_WORD_NEGATIVE, to);
+	fputc('}', to);
+}
+
+static void print_names(const struct seg_model *model, const struct seg_policy_key *key,
+			const void *value, FILE *to)
+{
+	const seg_names *names = value;
+
+	for (uint32_t i = 0; i < names->n; i++) {
+		fputs("\n  ", to);
+		seg_text_write(seg_word_text(model, &names->item[i].name), to);
+		fputs(": ", to);
+		named_print(model, key->table, &names->item[i].words, to);
+	}
+}
+
+static void print_rules(const struct seg_model *model, const struct seg_policy_key *key,
+			const void *value, FILE *to)
+{
+	const seg_rule_texts *rules = value;
+
+	for (uint32_t i = 0; i < rules->n; i++) {
+		fputs("\n  - ", to);
+		seg_map_print(model, key->table, &rules->item[i], &SEG_EMPTY_RULE, to);
+	}
+}
+
+static void print_name(const struct seg_model *model, const struct seg_policy_key *key,
+		       const void *value, FILE *to)
+{
+	(void)key;
+	seg_text_write(seg_word_text(model, value), to);
+}
+
+static void print_choice(const struct seg_model *model, const struct seg_policy_key *key,
+			 const void *value, FILE *to)
+{
+	(void)model;
+	fputs(seg_choice_of_value(key, *(const uint8_t *)value)->name, to);
+}
+
+static void print_count(const struct seg_model *model, const struct seg_policy_key *key,
+			const void *value, FILE *to)
+{
+	char text[SEG_COUNT_TEXT_MAX];
+
+	(void)model;
+	(void)key;
+	fputs(seg_count_print(*(const uint32_t *)value, text), to);
+}
+
+static void print_rate(const struct seg_model *model, const struct seg_policy_key *key,
+		       const void *value, FILE *to)
+{
+	print_count(model, key, value, to);
+	fputs("/s", to);
+}
+
+static void print_duration(const struct seg_model *model, const struct seg_policy_key *key,
+			   const void *value, FILE *to)
+{
+	uint64_t ns = *(const uint64_t *)value;
+	const struct seg_choice *choice = seg_choice_of_value(key, ns);
+	char text[SEG_DURATION_TEXT_MAX];
+
+	(void)model;
+	fputs(choice ? choice->name : seg_duration_print(ns, text), to);
+}
+
+static void print_version(const struct seg_model *model, const struct seg_policy_key *key,
+			  const void *value, FILE *to)
+{
+	(void)model;
+	(void)key;
+	fprintf(to, "%" PRIu64, *(const uint64_t *)value);
+}
+
+static void ethertype_write(uint16_t type, FILE *to)
+{
+	size_t i = 0;
+
+	while (i < SEG_ARRAY_SIZE(ETHERTYPES) && ETHERTYPES[i].type != type)
+		i++;
+	if (i < SEG_ARRAY_SIZE(ETHERTYPES))
+		fputs(ETHERTYPES[i].name, to);
+	else
+		fprintf(to, "0x%04x", type);
+}
+
+static void print_ethertypes(const struct seg_model *model, const struct seg_policy_key *key,
+			     const void *value, FILE *to)
+{
+	const uint16_t *types = value;
+
+	(void)model;
+	(void)key;
+	fputc('[', to);
+	for (size_t i = 0; i < SEG_ETHERTYPES_MAX && types[i]; i++) {
+		fputs(i ? ", " : "", to);
+		ethertype_write(types[i], to);
+	}
+	fputc(']', to);
+}
+
+/* Only words of a list: their place is not what they say. */
+static bool words_absent(const void *value)
+{
+	return !((const struct seg_list *)value)->n;
+}
+
+static bool names_absent(const void *value)
+{
+	return !((const seg_names *)value)->n;
+}
+
+static bool rules_absent(const void *value)
+{
+	return !((const seg_rule_texts *)value)->n;
+}
+
 /* --- all of them ------------------------------------------------------------- */
 
-const struct seg_type SEG_TYPE_NAME = {read_name, sizeof(struct seg_word)};
-const struct seg_type SEG_TYPE_CHOICE = {read_choice, sizeof(uint8_t)};
-const struct seg_type SEG_TYPE_COUNT = {read_count, sizeof(uint32_t)};
-const struct seg_type SEG_TYPE_RATE = {read_rate, sizeof(uint32_t)};
-const struct seg_type SEG_TYPE_DURATION = {read_duration, sizeof(uint64_t)};
-const struct seg_type SEG_TYPE_VERSION = {read_version, sizeof(uint64_t)};
-const struct seg_type SEG_TYPE_WORDS = {seg_words_read, sizeof(struct seg_list)};
-const struct seg_type SEG_TYPE_ETHERTYPES = {read_ethertypes, sizeof(uint16_t[SEG_ETHERTYPES_MAX])};
-const struct seg_type SEG_TYPE_LIST_FILE = {read_list_file, sizeof(struct seg_list)};
-const struct seg_type SEG_TYPE_MAP = {read_table, 0};
-const struct seg_type SEG_TYPE_NAMES = {read_names, sizeof(seg_names)};
-const struct seg_type SEG_TYPE_RULES = {read_rules, sizeof(seg_rule_texts)};
+const struct seg_type SEG_TYPE_NAME = {read_name, print_name, sizeof(struct seg_word)};
+const struct seg_type SEG_TYPE_CHOICE = {read_choice, print_choice, sizeof(uint8_t)};
+const struct seg_type SEG_TYPE_COUNT = {read_count, print_count, sizeof(uint32_t)};
+const struct seg_type SEG_TYPE_RATE = {read_rate, print_rate, sizeof(uint32_t)};
+const struct seg_type SEG_TYPE_DURATION = {read_duration, print_duration, sizeof(uint64_t)};
+const struct seg_type SEG_TYPE_VERSION = {read_version, print_version, sizeof(uint64_t)};
+const struct seg_type SEG_TYPE_ETHERTYPES = {read_ethertypes, print_ethertypes,
+					     sizeof(uint16_t[SEG_ETHERTYPES_MAX])};
+const struct seg_type SEG_TYPE_LIST_FILE = {.read = read_list_file};
+const struct seg_type SEG_TYPE_MAP = {.read = read_table};
+const struct seg_type SEG_TYPE_NAMES = {read_names, print_names, sizeof(seg_names), names_absent,
+					.lines = true};
+const struct seg_type SEG_TYPE_RULES = {read_rules, print_rules, sizeof(seg_rule_texts),
+					rules_absent, .lines = true};
+
+#define WORDS(how)                                                                                 \
+	{                                                                                          \
+		seg_words_read, print_words, sizeof(struct seg_list), words_absent, how            \
+	}
+
+const struct seg_type SEG_TYPE_WORDS = WORDS(seg_text_write);
+const struct seg_type SEG_TYPE_ADDRESSES = WORDS(address_write);
