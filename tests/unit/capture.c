@@ -82,7 +82,6 @@ static void pcap_put(uint32_t s, uint32_t fraction, const void *packet, uint32_t
 
 static void ng_begin(void)
 {
-	file.size = 0;
 	put32(0x0a0d0d0a);
 	put32(28);
 	put32(0x1a2b3c4d);
@@ -126,6 +125,19 @@ static void ng_put(uint32_t interface, uint64_t ns, const void *packet, uint32_t
 
 /* --- reading ------------------------------------------------------------------ */
 
+/* A packet without a time, of the section's first interface. */
+static void ng_put_simple(const void *packet, uint32_t kept, uint32_t len)
+{
+	uint32_t total = 16 + (kept + 3) / 4 * 4;
+
+	put32(3);
+	put32(total);
+	put32(len);
+	put(packet, kept);
+	put("\0\0\0", (4 - kept % 4) % 4);
+	put32(total);
+}
+
 static struct seg_error err;
 static struct seg_capture_packet packet;
 
@@ -135,17 +147,17 @@ static int opened(size_t size, struct seg_capture **capture)
 	return seg_capture_open_stream("test.pcap", fmemopen(file.bytes, size, "r"), capture, &err);
 }
 
-/* The file's only packet, which stays until the next call. */
+/* The file's only packet, which stays. */
 static void read_one(void)
 {
-	static struct seg_capture *capture;
+	_cleanup_capture_ struct seg_capture *capture = NULL;
+	static uint8_t frame[FILE_MAX];
 
-	seg_capture_close(capture);
-	capture = NULL;
 	check_eq(opened(file.size, &capture), 0);
 	check_eq(seg_capture_next(capture, &packet, &err), 1);
 	check_eq(packet.number, 1);
-	check(packet.wire >= packet.length);
+	check(packet.length <= packet.wire);
+	packet.frame = memcpy(frame, packet.frame, packet.length);
 }
 
 static void write_one(uint32_t link, const char *bytes, uint32_t size)
@@ -296,6 +308,7 @@ TEST(capture, pcapng)
 {
 	for (int swap = 0; swap < 2; swap++) {
 		file.swap = swap;
+		file.size = 0;
 		ng_begin();
 		ng_interface(LINK_RAW, SNAPLEN);
 		ng_put(0, 1000000000123456789, IP6, 8, 99);
@@ -376,12 +389,56 @@ TEST(capture, its_frame_may_be_written)
 	check_eq(packet.number, 2);
 }
 
+static void check_next(struct seg_capture *capture, uint32_t length, uint32_t wire)
+{
+	check_eq(seg_capture_next(capture, &packet, &err), 1);
+	check_eq(packet.length, length);
+	check_eq(packet.wire, wire);
+	check(memcmp(packet.frame, ZEROS "\x08\x00" IP4, length) == 0);
+}
+
+static void check_snapshot_lengths(void)
+{
+	_cleanup_capture_ struct seg_capture *capture = NULL;
+
+	file.size = 0;
+	for (int section = 0; section < 2; section++) {
+		ng_begin();
+		ng_interface(LINK_RAW, 6);
+		ng_interface(LINK_RAW, SNAPLEN);
+		ng_put(0, 1, IP4, 6, 100);
+		ng_put(1, 1, IP4, 8, 8);
+		ng_put(0, 1, IP4, 8, 100);
+		ng_put_simple(IP4, 6, 100);
+		ng_put_simple(IP4, 5, 5);
+	}
+	check_eq(opened(file.size, &capture), 0);
+	for (int section = 0; section < 2; section++) {
+		check_next(capture, 14 + 6, 14 + 100);
+		check_next(capture, 14 + 8, 14 + 8);
+		check_next(capture, 14 + 8, 14 + 100);
+		check_next(capture, 14 + 6, 14 + 6); /* what it was on the wire is lost */
+		check_next(capture, 14 + 5, 14 + 5);
+	}
+	check_eq(seg_capture_next(capture, &packet, &err), 0);
+}
+
+/* Interfaces need not have one snapshot length, nor packets respect it. */
+TEST(capture, pcapng_snapshot_lengths)
+{
+	for (int swap = 0; swap < 2; swap++) {
+		file.swap = swap;
+		check_snapshot_lengths();
+	}
+}
+
 /* --- cut at every byte ------------------------------------------------------------ */
 
 static size_t ends[4]; /* where a reader may stop: after the headers, after each packet */
 
 static void write_three(bool ng)
 {
+	file.size = 0;
 	if (ng) {
 		ng_begin();
 		ng_interface(LINK_RAW, SNAPLEN);
@@ -489,6 +546,7 @@ TEST(capture, link_types_mixed)
 {
 	_cleanup_capture_ struct seg_capture *capture = NULL;
 
+	file.size = 0;
 	ng_begin();
 	ng_interface(LINK_RAW, SNAPLEN);
 	ng_put(0, 1, IP4, 8, 8);

@@ -8,12 +8,14 @@
 #include <sys/stat.h>
 
 #include "linktype.h"
+#include "pcapng.h"
 
 #define PACKET_MAX (262144u + 64) /* libpcap refuses more than 256 KiB of any type here */
 #define NS         1000000000ull
 
 struct seg_capture {
 	pcap_t *pcap;
+	FILE *from; /* what pcap reads in the end, and owns */
 	const struct seg_linktype *type;
 	char *name;
 	uint8_t *frame; /* room for an Ethernet header and PACKET_MAX */
@@ -51,15 +53,13 @@ static void stream_closep(FILE **stream)
 	stream_close(*stream);
 }
 
-/* libpcap calls an empty file a truncated one. */
-static int check_readable(const char *name, FILE *from, struct seg_error *err)
+/* The first byte, which stays there. libpcap calls an empty file a truncated one. */
+static int peek(const char *name, FILE *from, struct seg_error *err)
 {
 	int c = getc(from), errnum = errno;
 
-	if (c != EOF) {
-		ungetc(c, from);
-		return 0;
-	}
+	if (c != EOF)
+		return ungetc(c, from);
 	if (ferror(from)) {
 		seg_error_set(err, errnum, "cannot read the capture: %s", strerror(errnum));
 		return refused(name, errnum, "name a pcap or pcapng file", err);
@@ -109,6 +109,25 @@ static struct seg_capture *capture_new(const char *name)
 	return capture->name && capture->frame ? TAKE(capture) : NULL;
 }
 
+/* Whose *stream libpcap is to read. */
+static int take_stream(struct seg_capture *capture, FILE **stream, struct seg_error *err)
+{
+	int first = peek(capture->name, *stream, err);
+	FILE *ng;
+
+	if (first < 0)
+		return first;
+	capture->size = size_of(*stream);
+	capture->from = *stream;
+	if (first != SEG_PCAPNG_FIRST)
+		return 0;
+	ng = seg_pcapng_open(*stream);
+	if (!ng)
+		return no_memory(capture->name, err);
+	*stream = ng;
+	return 0;
+}
+
 int seg_capture_open_stream(const char *name, FILE *from, struct seg_capture **out,
 			    struct seg_error *err)
 {
@@ -119,10 +138,9 @@ int seg_capture_open_stream(const char *name, FILE *from, struct seg_capture **o
 
 	if (!capture)
 		return no_memory(name, err);
-	r = check_readable(name, stream, err);
+	r = take_stream(capture, &stream, err);
 	if (r)
 		return r;
-	capture->size = size_of(stream);
 	capture->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO,
 								 message);
 	if (!capture->pcap) {
@@ -278,7 +296,7 @@ uint64_t seg_capture_size(const struct seg_capture *capture)
 
 uint64_t seg_capture_position(const struct seg_capture *capture)
 {
-	off_t at = ftello(pcap_file(capture->pcap));
+	off_t at = ftello(capture->from);
 
 	return at < 0 ? 0 : (uint64_t)at;
 }
