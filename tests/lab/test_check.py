@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import struct
 import subprocess
 import tempfile
 
+import packets
 from lab import XDPSEG
 from system import check, check_equal
 
@@ -215,3 +217,87 @@ def test_apply_and_why_without_a_daemon():
         folder.error("why", "tcp 192.0.2.1:1 > 10.0.1.9:22", code=3)
         error = folder.error("policy", "apply", "parts/web.txt")
         check_equal(error["file"], "parts/web.txt", "file")
+
+
+def test_show_is_a_policy_that_says_the_same():
+    with Folder() as folder:
+        shown = folder.json("policy", "show", "edge.yaml", user=NOBODY)
+        check_equal(shown["hash"], folder.json("policy", "check", "edge.yaml")["hash"], "hash")
+        check("192.0.2.66" in shown["text"] and "include" not in shown["text"].split("groups")[0],
+              f"the files are not in place: {shown['text']}")
+        folder.write("shown.yaml", folder.xdpseg("policy", "show", "edge.yaml").stdout)
+        check_equal(folder.xdpseg("policy", "show", "shown.yaml").stdout, shown["text"], "again")
+        for flow in ("tcp 192.0.2.66:1 > 10.0.1.9:80", "tcp 192.0.2.1:1 > 10.0.1.9:22"):
+            rules = [folder.json("why", "-p", path, flow)["rule"]
+                     for path in ("edge.yaml", "shown.yaml")]
+            check_equal(rules[0], rules[1], f"rule for {flow}")
+
+
+def pcap(frames):
+    """A capture; a frame that is a pair is (what was kept, its length on the wire)."""
+    out = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+    for frame in frames:
+        kept, wire = frame if isinstance(frame, tuple) else (frame, len(frame))
+        out += struct.pack("<IIII", 0, 0, len(kept), wire) + kept
+    return out
+
+
+def frame_of(src, dst, proto, body, **fields):
+    return packets.ethernet(b"\2\0\0\0\0\1", b"\2\0\0\0\0\2", 4,
+                            packets.ipv4(src, dst, proto, body, **fields))
+
+
+def udp_frame(src, dst, sport, dport, **fields):
+    return frame_of(src, dst, 17, packets.udp(src, dst, sport, dport), **fields)
+
+
+def tcp_frame(src, dst, sport, dport, flags):
+    return frame_of(src, dst, 6, packets.tcp(src, dst, sport, dport, flags))
+
+
+SYN, ACK = 2, 16
+
+
+def test_why_by_a_capture():
+    """Each flow once, by its first packet; what is denied before any rule, each time."""
+    here, web = "192.0.2.1", "10.0.1.9"
+    asked = udp_frame(here, web, 5000, 53)
+    lost = packets.icmp(3, 3, b"\0" * 4 + asked[14:])
+    other = packets.icmp(3, 3, b"\0" * 4 + udp_frame(here, web, 5001, 53)[14:])
+    arp = b"\xff" * 6 + b"\2\0\0\0\0\1\x08\x06" + b"\0\1\x08\0\6\4\0\1" + b"\0" * 20
+    long = udp_frame(here, web, 5002, 53)
+    frames = [
+        arp,                                           # 1: passes before any rule
+        asked,                                         # 2: a flow
+        asked,                                         # 3: known
+        udp_frame(web, here, 53, 5000),                # 4: its answer
+        frame_of(web, here, 1, lost),                  # 5: an error that belongs to it
+        frame_of(web, here, 1, other),                 # 6: one that belongs to none
+        tcp_frame(here, web, 7000, 80, ACK),           # 7: in the middle of an unknown flow
+        tcp_frame(here, web, 7000, 80, ACK),           # 8: again
+        tcp_frame(here, web, 7000, 80, SYN),           # 9: there it begins
+        tcp_frame(here, web, 7000, 80, ACK),           # 10: known
+        udp_frame(here, web, 5003, 53, ttl=0),         # 11: malformed
+        (long[:60], len(long)),                        # 12: cut by the capture, a flow
+        tcp_frame("10.0.1.9", "192.0.2.7", 80, 7001, SYN | ACK),  # 13: answers an unseen SYN
+    ]
+    with Folder() as folder:
+        folder.write("trace.pcap", pcap(frames))
+        done = folder.xdpseg("-j", "why", "-p", "edge.yaml", "trace.pcap", user=NOBODY)
+        said = [json.loads(line) for line in done.stdout.splitlines()]
+        check_equal([(one["n"], one["verdict"], one["rule"], one["path"], one["reason"])
+                     for one in said],
+                    [(2, "deny", "default", "slow", "rule-deny"),
+                     (6, "deny", "-", "session", "icmp-unrelated"),
+                     (7, "deny", "-", "guard", "tcp-midflow"),
+                     (9, "allow", "web", "slow", "rule-allow"),
+                     (11, "deny", "-", "guard", "ttl-zero"),
+                     (12, "deny", "default", "slow", "rule-deny"),
+                     (13, "allow", "web", "slow", "rule-allow")], "explained")
+        check_equal((said[-1]["flow"], said[-1]["direction"]),
+                    ("tcp 192.0.2.7:7001 > 10.0.1.9:80 flags syn+ack", "egress"), "the answered")
+        done = folder.xdpseg("why", "-p", "edge.yaml", "trace.pcap")
+        check_equal(len(done.stdout.splitlines()), 8, "lines of the table")
+        folder.write("cut.pcap", pcap(frames)[:-5])
+        done = folder.xdpseg("-j", "why", "-p", "edge.yaml", "cut.pcap", code=EXIT_FAILED)
+        check_equal(len(done.stdout.splitlines()), 6, "explained of a capture that is cut short")

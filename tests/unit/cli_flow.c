@@ -132,9 +132,11 @@ static struct seg_first_packet read_frame(const char *text, bool vlans, bool pic
 {
 	uint8_t frame[SEG_FIRST_PACKET_MAX];
 	struct seg_flow flow = parse(text);
+	const struct seg_first_packet_rules rules = {vlans, pickup};
+	size_t size = seg_first_packet_make(&flow, frame);
 	struct seg_first_packet first;
 
-	seg_first_packet_read(frame, seg_first_packet_make(&flow, frame), vlans, pickup, &first);
+	seg_first_packet_read(frame, size, size, &rules, &first);
 	return first;
 }
 

@@ -2,7 +2,6 @@
 #include "explain.h"
 
 #include "flow_text.h"
-#include "packet.h"
 #include "words.h"
 
 #define BECAUSE_MAX 512
@@ -68,15 +67,16 @@ static json_t *consider(const struct seg_policy *policy, uint32_t rule, const st
 	return row;
 }
 
-static void set_considered(json_t *out, const struct seg_policy *policy, uint32_t decided,
-			   const struct seg_flow *flow)
+/* The rules up to the one that decided, in order. */
+static json_t *consider_all(const struct seg_policy *policy, uint32_t decided,
+			    const struct seg_flow *flow)
 {
 	uint32_t rules = seg_image_rules(seg_policy_image(policy));
 	json_t *rows = json_array();
 
-	json_object_set_new(out, "considered", rows);
 	for (uint32_t rule = 0; rule < rules && (decided >= rules || rule <= decided); rule++)
 		json_array_append_new(rows, consider(policy, rule, flow));
+	return rows;
 }
 
 static void set_rule(json_t *out, const struct seg_image *image, uint32_t rule, const char *name)
@@ -91,8 +91,9 @@ static void set_rule(json_t *out, const struct seg_image *image, uint32_t rule, 
 		seg_explain_note(out, "not judged here: ", "the rule's limit");
 }
 
-static void set_judged(json_t *out, const struct seg_policy *policy, const char *name,
-		       const struct seg_flow *flow)
+/* Returns the rules that were considered. */
+static json_t *set_judged(json_t *out, const struct seg_policy *policy, const char *name,
+			  const struct seg_flow *flow)
 {
 	const struct seg_image *image = seg_policy_image(policy);
 	struct seg_decision decision;
@@ -100,7 +101,7 @@ static void set_judged(json_t *out, const struct seg_policy *policy, const char 
 	seg_image_classify(image, flow, &decision, 1);
 	if (decision.flags & SEG_DECISION_UNKNOWN_VLAN) {
 		set_reason(out, SEG_REASON_VLAN_UNKNOWN);
-		return;
+		return json_array();
 	}
 	set_answer(out, decision.verdict, seg_image_rule_id(image, decision.rule),
 		   seg_path_word(SEG_PATH_SLOW),
@@ -108,7 +109,7 @@ static void set_judged(json_t *out, const struct seg_policy *policy, const char 
 									 : SEG_REASON_RULE_DENY]
 			   .name);
 	set_rule(out, image, decision.rule, name);
-	set_considered(out, policy, decision.rule, flow);
+	return consider_all(policy, decision.rule, flow);
 }
 
 /* Never cut off, whatever the rules say. */
@@ -119,9 +120,9 @@ static void set_failsafe(json_t *out, const struct seg_image *image, uint32_t fa
 }
 
 /* It is judged by packet, before there is a session. */
-static bool asks_failsafe(int reason)
+static bool asks_failsafe(const struct seg_first_packet *first)
 {
-	return reason == SEG_PARSED || reason == SEG_REASON_TCP_MIDFLOW;
+	return first->judged || first->reason == SEG_REASON_TCP_MIDFLOW;
 }
 
 static void set_flow(json_t *out, const struct seg_flow *flow)
@@ -138,18 +139,17 @@ json_t *seg_explain(const struct seg_policy *policy, const char *name,
 {
 	const struct seg_image *image = seg_policy_image(policy);
 	uint32_t failsafe = seg_image_failsafe(image, &first->flow);
-	json_t *out = json_object();
+	json_t *out = json_object(), *considered = NULL;
 
-	if (failsafe != SEG_FAILSAFE_NONE && asks_failsafe(first->reason))
+	if (failsafe != SEG_FAILSAFE_NONE && asks_failsafe(first))
 		set_failsafe(out, image, failsafe);
-	else if (first->reason != SEG_PARSED)
+	else if (!first->judged)
 		set_reason(out, first->reason);
 	else
-		set_judged(out, policy, name, &first->flow);
+		considered = set_judged(out, policy, name, &first->flow);
 	set_flow(out, &first->flow);
 	if (first->answer)
 		seg_explain_note(out, "judged as the flow that this packet answers", "");
-	if (!json_object_get(out, "considered"))
-		json_object_set_new(out, "considered", json_array());
+	json_object_set_new(out, "considered", considered ? considered : json_array());
 	return out;
 }

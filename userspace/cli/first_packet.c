@@ -180,19 +180,32 @@ static int refusal(const struct seg_packet *packet, bool pickup)
 	return SEG_PARSED;
 }
 
-void seg_first_packet_read(const uint8_t *frame, size_t size, bool vlans, bool pickup,
-			   struct seg_first_packet *out)
+static void read_key(const uint8_t *frame, size_t size, const struct seg_packet *packet,
+		     struct seg_first_packet *out)
+{
+	struct seg_packet quote;
+
+	out->error = packet->flags & SEG_PACKET_ICMP_ERROR;
+	if (out->error && seg_quote_parse(frame, frame + size, packet, &quote) != SEG_PARSED)
+		return;
+	out->keyed =
+		seg_frame_key(frame, frame + size, out->error ? &quote : packet, &out->key) >= 0;
+}
+
+void seg_first_packet_read(const uint8_t *frame, size_t size, size_t wire,
+			   const struct seg_first_packet_rules *rules, struct seg_first_packet *out)
 {
 	struct seg_packet packet;
 
 	*out = (struct seg_first_packet){0};
-	out->reason =
-		seg_packet_parse(frame, frame + size, 0, vlans ? SEG_FEATURE_VLAN : 0, 0, &packet);
+	out->reason = seg_packet_parse(frame, frame + size, wire > size ? (uint32_t)wire : 0,
+				       rules->vlans ? SEG_FEATURE_VLAN : 0, 0, &packet);
 	if (!fill(frame, size, &packet, &out->flow) || out->reason != SEG_PARSED)
 		return;
-	seg_frame_key(frame, frame + size, &packet, &out->key);
-	out->reason = refusal(&packet, pickup);
-	out->answer = out->reason == SEG_PARSED && is_answer(&packet);
+	read_key(frame, size, &packet, out);
+	out->reason = refusal(&packet, rules->pickup);
+	out->judged = out->reason == SEG_PARSED;
+	out->answer = out->judged && is_answer(&packet);
 	if (out->answer)
 		turn(&out->flow);
 }

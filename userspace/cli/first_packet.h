@@ -19,17 +19,26 @@ size_t seg_first_packet_make(const struct seg_flow *flow, uint8_t frame[SEG_FIRS
 /* What a frame says of its flow. */
 struct seg_first_packet {
 	struct seg_flow flow; /* but direction and iface: the caller's */
-	struct seg_key key;   /* its session's, zone 0; valid with SEG_PARSED */
-	int reason;           /* SEG_PARSED: the rules decide; else enum seg_reason */
+	struct seg_key key;   /* zone 0; an ICMP error's: of the flow that it quotes */
+	bool keyed;           /* there is a key */
+	bool error;           /* an ICMP error: it belongs to that flow, if that is known */
 	bool answer;          /* it answers a flow that is not known: `flow` is that one */
+	bool judged;          /* the rules decide... */
+	int reason;           /* ...else this enum seg_reason; SEG_PARSED */
+};
+
+/* How frames are read. */
+struct seg_first_packet_rules {
+	bool vlans;  /* the policy names some */
+	bool pickup; /* TCP is taken up at any time */
 };
 
 /*
- * Read the first packet of a flow; a packet that may not begin one gets the
- * reason that it would meet. vlans: the policy names some. pickup: TCP is taken
- * up at any time.
+ * Read `size` bytes of a frame that had `wire`; a packet that may not begin a flow
+ * gets the reason that it would meet.
  */
-void seg_first_packet_read(const uint8_t *frame, size_t size, bool vlans, bool pickup,
+void seg_first_packet_read(const uint8_t *frame, size_t size, size_t wire,
+			   const struct seg_first_packet_rules *rules,
 			   struct seg_first_packet *out);
 
 #endif

@@ -4,10 +4,6 @@
 
 #include "cli.h"
 
-static const struct seg_verb SHOW = {
-	.name = "policy show",
-	.later = "read the file",
-};
 static const struct seg_verb PATCH = {
 	.name = "policy patch",
 	.later = "change the file and `xdpseg policy apply` it",
@@ -32,7 +28,7 @@ static const struct seg_verb HISTORY = {
 static const struct seg_verb *const SUBVERBS[] = {
 	&seg_verb_policy_check,
 	&seg_verb_policy_apply,
-	&SHOW,
+	&seg_verb_policy_show,
 	&PATCH,
 	&CONFIRM,
 	&ROLLBACK,
@@ -43,7 +39,7 @@ static const struct seg_verb *const SUBVERBS[] = {
 
 const struct seg_verb seg_verb_policy = {
 	.name = "policy",
-	.synopsis = "check|apply [OPTION]... [FILE]",
-	.summary = "check a policy, put it in force",
+	.synopsis = "check|apply|show [OPTION]... [FILE]",
+	.summary = "check a policy, put it in force, show it",
 	.verbs = SUBVERBS,
 };

@@ -14,14 +14,14 @@ static char *text_of(const struct seg_policy *policy)
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
+	int r = to ? seg_policy_print(policy, to) : -ENOMEM;
 
-	if (to)
-		seg_policy_print(policy, to);
-	if (to && fclose(to)) {
-		free(text);
-		text = NULL;
-	}
-	return text;
+	if (to && fclose(to))
+		r = -ENOMEM;
+	if (!r)
+		return text;
+	free(text);
+	return NULL;
 }
 
 int seg_view_policy(const struct seg_view *view, const json_t *policy)

@@ -11,6 +11,7 @@
 #include "flow_text.h"
 #include "policy_open.h"
 #include "view.h"
+#include "why.h"
 #include "words.h"
 
 struct why_options {
@@ -118,16 +119,6 @@ int seg_view_why(const struct seg_view *view, const json_t *why)
 
 /* --- one flow ------------------------------------------------------------------- */
 
-/* What is asked, and of whom. */
-struct question {
-	const struct seg_cli *cli;
-	const struct seg_policy *policy;
-	const char *name; /* of the policy's own file */
-	bool vlans, pickup;
-	uint8_t direction; /* of the packets */
-	uint16_t iface;
-};
-
 static uint8_t other_way(uint8_t direction)
 {
 	static const uint8_t other[] = {[SEG_INGRESS] = SEG_EGRESS,
@@ -137,13 +128,12 @@ static uint8_t other_way(uint8_t direction)
 	return other[direction];
 }
 
-static json_t *explain_frame(const struct question *q, const uint8_t *frame, size_t size,
-			     struct seg_first_packet *first)
+void seg_question_read(const struct seg_question *q, const uint8_t *frame, size_t size, size_t wire,
+		       struct seg_first_packet *first)
 {
-	seg_first_packet_read(frame, size, q->vlans, q->pickup, first);
+	seg_first_packet_read(frame, size, wire, &q->rules, first);
 	first->flow.direction = first->answer ? other_way(q->direction) : q->direction;
 	first->flow.iface = q->iface;
-	return seg_explain(q->policy, q->name, first);
 }
 
 static const struct {
@@ -161,18 +151,21 @@ static void note_assumed(json_t *why, unsigned int assumed)
 			seg_explain_note(why, "assumed: ", ASSUMED[i].what);
 }
 
-static int why_flow(const struct question *q, const char *text, struct seg_error *err)
+static int why_flow(const struct seg_question *q, const char *text, struct seg_error *err)
 {
 	uint8_t frame[SEG_FIRST_PACKET_MAX];
 	struct seg_first_packet first;
 	json_auto_t *why = NULL;
 	unsigned int assumed;
 	struct seg_flow flow;
+	size_t size;
 	int r = seg_flow_parse(text, &flow, &assumed, err);
 
 	if (r)
 		return r;
-	why = explain_frame(q, frame, seg_first_packet_make(&flow, frame), &first);
+	size = seg_first_packet_make(&flow, frame);
+	seg_question_read(q, frame, size, size, &first);
+	why = seg_explain(q->policy, q->name, &first);
 	note_assumed(why, assumed);
 	return seg_show_reply(q->cli, why, seg_view_why, err);
 }
@@ -202,16 +195,30 @@ static char *join(const struct seg_cli *cli)
 	return text;
 }
 
-static int ask(struct question *q, const char *text, struct seg_error *err)
+/* One word without what parts an address from the next. */
+static bool is_capture(const struct seg_cli *cli)
+{
+	return cli->operands_n == 1 && !strpbrk(cli->operands[0], "> ");
+}
+
+static int why_capture(const struct seg_question *q, struct seg_error *err)
+{
+	_cleanup_capture_ struct seg_capture *capture = NULL;
+	int r = seg_capture_open(q->cli->operands[0], &capture, err);
+
+	return r ? r : seg_why_capture(q, capture, err);
+}
+
+static int ask(struct seg_question *q, const char *text, struct seg_error *err)
 {
 	const struct why_options *options = q->cli->values;
 	const struct seg_image *image = seg_policy_image(q->policy);
 	const struct seg_vlan *vlans;
 
-	q->vlans = seg_image_vlans(image, &vlans) > 0;
-	q->pickup = seg_image_defaults(image)->pickup_ns == SEG_PICKUP_ALWAYS;
+	q->rules.vlans = seg_image_vlans(image, &vlans) > 0;
+	q->rules.pickup = seg_image_defaults(image)->pickup_ns == SEG_PICKUP_ALWAYS;
 	q->iface = options->iface ? seg_image_iface(image, options->iface) : SEG_IFACE_NONE;
-	return why_flow(q, text, err);
+	return is_capture(q->cli) ? why_capture(q, err) : why_flow(q, text, err);
 }
 
 static int run(const struct seg_cli *cli, struct seg_error *err)
@@ -220,7 +227,7 @@ static int run(const struct seg_cli *cli, struct seg_error *err)
 	_cleanup_policy_files_ struct seg_policy_files files = {0};
 	_cleanup_policy_ struct seg_policy *policy = NULL;
 	_cleanup_free_ char *text = join(cli);
-	struct question q = {.cli = cli};
+	struct seg_question q = {.cli = cli};
 	int r = direction_of(options, &q.direction, err);
 
 	if (r)
@@ -238,13 +245,14 @@ static int run(const struct seg_cli *cli, struct seg_error *err)
 
 const struct seg_verb seg_verb_why = {
 	.name = "why",
-	.synopsis = "[--policy FILE] FLOW [OPTION]...",
+	.synopsis = "[--policy FILE] FLOW|CAPTURE [OPTION]...",
 	.summary = "say which rule decides a flow, and why no other does",
 	.details = "FLOW is the flow's first packet:\n"
 		   "  'tcp 10.0.0.1:4321 > 10.0.0.2:22'\n"
 		   "  'udp [2001:db8::1]:4321 > [2001:db8::2]:53 vlan 100'\n"
 		   "  'icmp 10.0.0.1 > 10.0.0.2 echo-request'\n"
 		   "  'proto/47 10.0.0.1 > 10.0.0.2 dscp af11'\n"
+		   "or a capture (pcap, pcapng), of which every flow's first packet is explained.\n"
 		   "Without --policy the one in force is asked.",
 	.options = OPTIONS,
 	.values_size = sizeof(struct why_options),
