@@ -4,9 +4,11 @@
 
     tests/model/compare.py --xdpseg PATH --policy FILE [--policy FILE]... PCAP...
         [--local PREFIX,...] [--show N]
+    tests/model/compare.py --xdpseg PATH --seeds FIRST[-LAST] [--packets N] [--plain] [--keep DIR]
 
-Every capture with every policy. Prints the first differences with all that is needed
-to judge them, then counts. Exit 1 if a difference is unexplained.
+Every capture with every policy, or what tests/model/generate.py makes of each seed.
+Prints the first differences with all that is needed to judge them, then counts.
+Exit 1 if a difference is unexplained.
 
 What may differ: the reason, if both refuse a packet by guard (no RFC orders the
 checks); and a session's or the pick-up time's end within what a lazy clock may be off,
@@ -17,9 +19,11 @@ import ipaddress
 import json
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 
 import capture
+from generate import generate, seed_range
 from judge import Judge, Summary
 from model import PROTO_NAMES, as_object
 from packet import WITH_PORTS
@@ -104,9 +108,9 @@ def explanation(product, model):
 class Comparison:
     """One capture with one policy."""
 
-    def __init__(self, product, policy, options):
-        self.product, self.show = product, options.show
-        self.judge = Judge(policy, filter(None, options.local.split(",")), oracle=self.answer_for)
+    def __init__(self, product, policy, local, show):
+        self.product, self.show = product, show
+        self.judge = Judge(policy, filter(None, local.split(",")), oracle=self.answer_for)
         self.answer, self.asked = None, 0
         self.counts, self.reasons, self.summary = Counter(), Counter(), Summary()
         self.wrong_flows, self.shown = set(), 0
@@ -201,17 +205,7 @@ class Comparison:
         print(f"\n{text}\n  " + " ".join(self.product.command))
 
 
-def arguments(argv):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("captures", nargs="+", metavar="PCAP")
-    parser.add_argument("--xdpseg", required=True, metavar="PATH")
-    parser.add_argument("--policy", required=True, action="append", metavar="FILE")
-    parser.add_argument("--local", default="", metavar="PREFIX,...")
-    parser.add_argument("--show", type=int, default=3, metavar="N", help="differences shown a capture")
-    return parser.parse_args(argv)
-
-
-def compare(options, path, policy_path):
+def compare(options, path, policy_path, local):
     """(counts, guard reasons) of one capture with one policy."""
     try:
         policy = Policy(policy_path)
@@ -219,14 +213,45 @@ def compare(options, path, policy_path):
         print(f"\n{policy_path}: the model refuses it: {error}")
         return Counter({"policy refused by the model": 1}), Counter()
     try:
-        product = Product(options.xdpseg, path, policy_path, options.local)
+        product = Product(options.xdpseg, path, policy_path, local)
     except (subprocess.TimeoutExpired, ValueError) as error:
         print(f"\n{path} with {policy_path}: {error}")
         return Counter({"product hangs or prints no JSON": 1}), Counter()
-    comparison = Comparison(product, policy, options)
+    comparison = Comparison(product, policy, local, options.show)
     comparison.run(path)
     comparison.counts["told by the product's clock"] += comparison.asked
     return comparison.counts, comparison.reasons
+
+
+def generated(options, folder):
+    """(capture, policy, local) of each seed."""
+    for seed in options.seeds:
+        policy, path, local = generate(folder, seed, options.packets, options.plain)
+        yield path, policy, "" if local == "-" else local
+
+
+def work(options, folder):
+    for policy in options.policy:
+        for path in options.captures:
+            yield path, policy, options.local
+    yield from generated(options, folder)
+
+
+def arguments(argv):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("captures", nargs="*", metavar="PCAP")
+    parser.add_argument("--xdpseg", required=True, metavar="PATH")
+    parser.add_argument("--policy", default=[], action="append", metavar="FILE")
+    parser.add_argument("--local", default="", metavar="PREFIX,...")
+    parser.add_argument("--show", type=int, default=3, metavar="N", help="differences shown a capture")
+    parser.add_argument("--seeds", type=seed_range, default=(), metavar="FIRST[-LAST]")
+    parser.add_argument("--packets", type=int, default=400)
+    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--keep", metavar="DIR", help="where to leave what is generated")
+    options = parser.parse_args(argv)
+    if not options.seeds and not (options.policy and options.captures):
+        parser.error("a policy and a capture, or --seeds")
+    return options
 
 
 FINE = ("equal", "guard reason", "both refuse the capture", "told by the product's clock")
@@ -236,15 +261,8 @@ def is_wrong(name):
     return name not in FINE and not name.startswith("explained: ")
 
 
-def main(argv=None):
-    options = arguments(argv)
-    counts, reasons = Counter(), Counter()
-    for policy in options.policy:
-        for path in options.captures:
-            more, why = compare(options, path, policy)
-            counts.update(more)
-            reasons.update(why)
-    print(f"\n{len(options.captures)} captures, {len(options.policy)} policies")
+def report(runs, counts, reasons):
+    print(f"\n{runs} runs")
     for name, count in counts.most_common():
         print(f"{count:10}  {name}")
     for name, count in reasons.most_common(10):
@@ -252,6 +270,18 @@ def main(argv=None):
     wrong = sum(count for name, count in counts.items() if is_wrong(name))
     print(f"{wrong} unexplained differences")
     return 1 if wrong else 0
+
+
+def main(argv=None):
+    options = arguments(argv)
+    counts, reasons, runs = Counter(), Counter(), 0
+    with tempfile.TemporaryDirectory() as folder:
+        for path, policy, local in work(options, options.keep or folder):
+            more, why = compare(options, path, policy, local)
+            counts.update(more)
+            reasons.update(why)
+            runs += 1
+    return report(runs, counts, reasons)
 
 
 if __name__ == "__main__":
