@@ -231,8 +231,8 @@ def extension_length(kind, units):
 
 
 def extension(packet, data, kind, at, length):
-    if kind in (HOP_BY_HOP, DEST_OPTIONS):
-        tlv_options(packet, data, kind, at + 2, at + length)
+    if kind == HOP_BY_HOP:
+        hop_by_hop(packet, data, at + 2, at + length)
     elif kind == ROUTING:
         if data[at + 2] == 0 or data[at + 3]:  # RFC 5095; segments left: a way not yet gone
             raise Guard("extension-headers")
@@ -243,17 +243,25 @@ def extension(packet, data, kind, at, length):
         raise Guard("fragment")
 
 
-def tlv_options(packet, data, kind, at, end):
-    """RFC 8200 4.2: only types whose two high bits are 0 may be skipped by who knows them not."""
+def hop_by_hop(packet, data, at, end):
+    """Padding (RFC 8200 4.2; at most 7 bytes, RFC 4942 2.1.9.5) and router alert; eight options at
+    most (RFC 8504 5.3). What every node on the way would have to look at is refused otherwise.
+    Destination options are the receiver's business."""
+    options = 0
     while at < end:
         option = data[at]
+        options += 1
+        if options > 8:
+            raise Guard("extension-headers")
         if option == 0:
             at += 1
             continue
-        if end - at < 2 or end - at < 2 + data[at + 1] or option >> 6:
+        if end - at < 2 or end - at < 2 + data[at + 1]:
             raise Guard("extension-headers")
-        if option == 5 and kind == HOP_BY_HOP:
+        if option == 5:
             router_alert(packet, data, at)
+        elif option != 1 or data[at + 1] > 5:
+            raise Guard("extension-headers")
         at += 2 + data[at + 1]
 
 
@@ -261,8 +269,9 @@ def router_alert(packet, data, at):
     """RFC 2711 2.1: two bytes, once; 0 is MLD."""
     if data[at + 1] != 2 or packet.any_alert:
         raise Guard("extension-headers")
-    packet.any_alert = True
-    packet.alert = data[at + 2 : at + 4] == b"\0\0"
+    if data[at + 2 : at + 4] != b"\0\0":
+        raise Guard("extension-headers")
+    packet.any_alert = packet.alert = True
 
 
 # --- transport ---------------------------------------------------------------------
@@ -355,7 +364,7 @@ def icmp_ends(family, data, at):
 def icmpv6(packet, data, hops):
     """What only IPv6 has: listeners, neighbours, and who may speak from ::."""
     kind = packet.type
-    if packet.src == 0 and kind not in (131, 143, 133, 135):
+    if packet.src == 0 and kind not in (131, 132, 143, 133, 135):
         raise Guard("martian")
     if packet.any_alert and kind not in MLD:
         raise Guard("extension-headers")
@@ -419,15 +428,27 @@ def quoted6(data, at, end, receiver):
     if first >> 28 != 6 or src != receiver:
         return None
     at += 40
-    for _ in range(MOST_EXTENSIONS + 1):
+    for place in range(MOST_EXTENSIONS + 1):
         if end - at < 8:
             return None
         if kind not in EXTENSIONS:
             return quoted_flow(6, kind, data, at, src, dst)
-        if kind == FRAGMENT and (data[at + 2] << 8 | data[at + 3]) & 0xFFF8:
+        length = extension_length(kind, data[at + 1])
+        if end - at < length or not could_be_sent(data, kind, at, length, place):
             return None
-        kind, at = data[at], at + extension_length(kind, data[at + 1])
+        kind, at = data[at], at + length
     return None
+
+
+def could_be_sent(data, kind, at, length, place):
+    """Whether a quoted packet with this header would have been let out; a first fragment may quote."""
+    if kind == FRAGMENT:
+        return not (data[at + 2] << 8 | data[at + 3]) & 0xFFF8
+    try:
+        extension(Packet(), data, kind, at, length)
+    except Guard:
+        return False
+    return kind != HOP_BY_HOP or place == 0
 
 
 def quoted_flow(family, proto, data, at, src, dst):
