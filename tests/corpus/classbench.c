@@ -188,7 +188,8 @@ static int set_run(const char *base)
 		return 1;
 	}
 	before = now_ns();
-	if (seg_policy_compile(base, set.text, set.text_len, &image, &err)) {
+	if (seg_policy_compile(&(struct seg_policy_file){base, set.text, set.text_len}, NULL,
+			       &image, &err)) {
 		seg_error_print(&err, stderr, 0);
 		return 1;
 	}

@@ -28,6 +28,8 @@ static void use(const struct seg_image *image)
 	struct seg_flow flows[20];
 	struct seg_decision out[20];
 	const struct seg_vlan *vlans;
+	struct seg_rule_info info;
+	struct seg_need need;
 
 	memset(flows, 0x5a, sizeof(flows));
 	for (unsigned int i = 0; i < 20; i++) {
@@ -37,7 +39,12 @@ static void use(const struct seg_image *image)
 		flows[i].vlan[0] = flows[i].vlan[1] = 0;
 	}
 	seg_image_classify(image, flows, out, 20);
-	for (uint32_t i = 0; i < seg_image_rules(image); i++) {
+	for (unsigned int i = 0; i < 20; i++)
+		(void)strlen(seg_image_failsafe_name(image, seg_image_failsafe(image, &flows[i])));
+	for (uint32_t i = 0; !seg_image_need(image, i, &need); i++)
+		(void)(strlen(need.what) + strlen(need.mend) + strlen(need.file));
+	for (uint32_t i = 0; !seg_image_rule_info(image, i, &info); i++) {
+		(void)strlen(info.file);
 		(void)strlen(seg_image_rule_id(image, i));
 		seg_image_mismatch(image, i, &flows[i % 20]);
 	}

@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct seg_decision decision;
 	struct seg_error err = {0};
 
-	if (seg_policy_compile("fuzz", (const char *)data, size, &image, &err)) {
+	if (seg_policy_compile(&(struct seg_policy_file){"fuzz", (const char *)data, size}, NULL,
+			       &image, &err)) {
 		if (!err.what[0])
 			abort();
 		return 0;

@@ -146,6 +146,7 @@ static struct seg_handover handover(void)
 
 static void begin(void)
 {
+	const struct seg_policy_file policy = {"test", TEXT, strlen(TEXT)};
 	const struct seg_config armed = {.generation = 1, .armed = 1};
 	const uint32_t zero = 0;
 	struct seg_handover h;
@@ -174,7 +175,7 @@ static void begin(void)
 	fds[SEG_FD_RX] = xsk("inside", -1);
 	fds[SEG_FD_TX] = xsk("outer", fds[SEG_FD_RX]);
 	set_mark(fds[SEG_FD_TX]);
-	check_eq(seg_policy_compile("test", TEXT, strlen(TEXT), &image, NULL), 0);
+	check_eq(seg_policy_compile(&policy, NULL, &image, NULL), 0);
 	fds[SEG_FD_IMAGE] = seg_image_seal(image, NULL);
 	check(fds[SEG_FD_IMAGE] >= 0);
 	fds[SEG_FD_TAGS] = array("tags", sizeof(struct seg_tags), BUCKETS);

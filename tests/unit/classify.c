@@ -7,6 +7,7 @@
 #include "classify.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 
 #include "check.h"
 #include "compiled.h"
@@ -214,7 +215,8 @@ TEST(classify, mismatch)
 	_cleanup_image_ struct seg_image *image = compiled(
 		"version: 1\nrules: [{direction: ingress, iface: eth0, vlan: 7, service: [tcp/80, "
 		"udp/53],\n"
-		"  source-port: 1024-65535, from: 10.0.0.0/8, to: 192.168.0.1, action: allow}]\n");
+		"  source-port: 1024-65535, from: 10.0.0.0/8, to: 192.168.0.1, dscp: [ef, 0],\n"
+		"  action: allow}]\n");
 	struct seg_flow right = flow_of("10.0.0.1", "192.168.0.1", 6, 2000, 80), wrong;
 
 	right.iface = 1;
@@ -237,6 +239,10 @@ TEST(classify, mismatch)
 	check_wrong("service");
 	wrong.sport = htons(1023);
 	check_wrong("source-port");
+	wrong.dscp = 10;
+	check_wrong("dscp");
+	wrong.dscp = 46;
+	check_wrong("");
 	wrong.src[3] = htonl(0x0b000001);
 	check_wrong("from");
 	wrong.dst[3] = htonl(0xc0a80002);
@@ -245,6 +251,85 @@ TEST(classify, mismatch)
 	wrong.iface = 1;
 	wrong.vlan[0] = SEG_VLAN_PRESENT | 7;
 	check_wrong("from");
+}
+
+TEST(classify, tcp_flags)
+{
+	_cleanup_image_ struct seg_image *image =
+		compiled("version: 1\nrules: [{id: new, tcp-flags: syn/syn+ack, action: allow},\n"
+			 "  {id: end, tcp-flags: [fin, rst], service: tcp/80, action: deny}]\n");
+	struct seg_flow flow = flow_of("10.0.0.1", "192.168.0.1", 6, 2000, 80);
+	static const struct {
+		uint8_t flags;
+		const char *rule;
+	} CASES[] = {{0x02, "new"}, {0xc2, "new"}, {0x12, "default"}, {0x10, "default"},
+		     {0x11, "end"}, {0x14, "end"}, {0x03, "new"},     {0x00, "default"}};
+
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(CASES); i++) {
+		flow.tcp_flags = CASES[i].flags;
+		check_str_eq(rule_of(image, flow), CASES[i].rule);
+	}
+	check_str_eq(seg_mismatch_key(seg_image_mismatch(image, 0, &flow)), "tcp-flags");
+	flow = flow_of("10.0.0.1", "192.168.0.1", 17, 2000, 80);
+	check_str_eq(rule_of(image, flow), "default");
+	check_str_eq(seg_mismatch_key(seg_image_mismatch(image, 0, &flow)), "service");
+}
+
+/* A shadow rule decides nothing, and still says whether it would. */
+TEST(classify, shadow)
+{
+	_cleanup_image_ struct seg_image *image = compiled(
+		"version: 1\nrules: [{id: soon, service: tcp/80, action: deny, stage: shadow},\n"
+		"  {id: now, service: tcp/80, log: true, action: allow,\n"
+		"   limit: {rate: 2k/s, burst: 3, per: destination}}]\n");
+	struct seg_flow flow = flow_of("10.0.0.1", "192.168.0.1", 6, 2000, 80);
+	struct seg_rule_info info;
+
+	check_str_eq(rule_of(image, flow), "now");
+	check_eq(seg_image_mismatch(image, 0, &flow), SEG_MISMATCH_NONE);
+	check_eq(seg_image_rule_info(image, 0, &info), 0);
+	check_eq(info.stage, SEG_STAGE_SHADOW);
+	check_eq(info.verdict, SEG_VERDICT_DENY);
+	check_eq(info.log, 0);
+	check_eq(info.line, 2);
+	check_str_eq(info.file, "");
+	check_eq(seg_image_rule_info(image, 1, &info), 0);
+	check_eq(info.stage, SEG_STAGE_ENFORCE);
+	check_eq(info.log, 1);
+	check_eq(info.limit.rate, 2000);
+	check_eq(info.limit.burst, 3);
+	check_eq(info.limit.sessions, 0);
+	check_eq(info.limit.per, SEG_PER_DESTINATION);
+	check_eq(seg_image_rule_info(image, 2, &info), -ENOENT);
+}
+
+static const char *failsafe_of(const struct seg_image *image, struct seg_flow flow)
+{
+	return seg_image_failsafe_name(image, seg_image_failsafe(image, &flow));
+}
+
+TEST(classify, failsafe)
+{
+	_cleanup_image_ struct seg_image *image =
+		compiled("version: 1\ngroups: {admins: [10.0.0.0/24, 2001:db8::/64]}\n"
+			 "services: {web: [tcp/80, udp/443]}\n"
+			 "failsafe: [tcp/22 from admins, web, icmp/echo-request from 10.0.0.1, any "
+			 "from 10.7.7.7]\n");
+	struct seg_flow ping = flow_of("10.0.0.1", "192.168.0.1", 1, 0, 0);
+
+	ping.icmp_type = 8;
+	check_str_eq(failsafe_of(image, ping), "icmp/echo-request from 10.0.0.1");
+	ping.src[3] = htonl(0x0a000002);
+	check_str_eq(failsafe_of(image, ping), "?");
+	check_str_eq(failsafe_of(image, flow_of("10.0.0.9", "10.0.1.1", 6, 9, 22)),
+		     "tcp/22 from admins");
+	check_str_eq(failsafe_of(image, flow_of("2001:db8::7", "::1", 6, 9, 22)),
+		     "tcp/22 from admins");
+	check_str_eq(failsafe_of(image, flow_of("10.0.1.9", "10.0.1.1", 6, 9, 22)), "?");
+	check_str_eq(failsafe_of(image, flow_of("10.0.1.9", "10.0.1.1", 17, 9, 443)), "web");
+	check_str_eq(failsafe_of(image, flow_of("10.0.1.9", "10.0.1.1", 17, 9, 80)), "?");
+	check_str_eq(failsafe_of(image, flow_of("10.7.7.7", "10.0.1.1", 47, 0, 0)),
+		     "any from 10.7.7.7");
 }
 
 /* --- random policies ------------------------------------------------------- */
@@ -281,7 +366,11 @@ struct rule {
 		unsigned int low, high;
 	} sports[ITEMS_MOST];
 	unsigned int vlans[ITEMS_MOST][2];
-	bool allow, log;
+	unsigned int flags_n, dscps_n, dscps[ITEMS_MOST];
+	struct {
+		uint8_t value, mask;
+	} flags[ITEMS_MOST];
+	bool allow, log, shadow;
 };
 
 struct policy {
@@ -366,6 +455,25 @@ static struct service_item service_make(bool ports_only)
 	return s;
 }
 
+/* `tcp-flags` leaves only TCP's services. */
+static void flags_make(struct rule *rule)
+{
+	rule->flags_n = below(4) ? 0 : 1 + below(2);
+	for (unsigned int i = 0; i < rule->flags_n; i++) {
+		rule->flags[i].mask = (uint8_t)(1 + below(31));
+		rule->flags[i].value = rule->flags[i].mask;
+		if (below(2))
+			rule->flags[i].value &= (uint8_t)below(32);
+		if (!rule->flags[i].value)
+			rule->flags[i].value = rule->flags[i].mask;
+	}
+	for (unsigned int i = 0; rule->flags_n && i < rule->services_n; i++)
+		if (rule->services[i].kind != ANY) {
+			rule->services[i].kind = PORTS;
+			rule->services[i].proto = 6;
+		}
+}
+
 static struct rule rule_make(void)
 {
 	struct rule rule = {.directions = (unsigned int[]){1, 2, 4, 7}[below(4)],
@@ -374,7 +482,9 @@ static struct rule rule_make(void)
 			    .vlans_n = below(4) ? 0 : 1 + below(2),
 			    .iface = below(4) ? 0 : 1 + below(2),
 			    .allow = below(2),
-			    .log = below(2)};
+			    .log = below(2),
+			    .shadow = below(8) == 0,
+			    .dscps_n = below(4) ? 0 : 1 + below(ITEMS_MOST)};
 
 	rule.from_n = items_make(rule.from);
 	rule.to_n = items_make(rule.to);
@@ -386,6 +496,9 @@ static struct rule rule_make(void)
 		rule.vlans[i][0] = 1 + below(3);
 		rule.vlans[i][1] = below(2) ? 1 + below(3) : 0;
 	}
+	for (unsigned int i = 0; i < rule.dscps_n; i++)
+		rule.dscps[i] = below(4) * 8;
+	flags_make(&rule);
 	return rule;
 }
 
@@ -427,6 +540,31 @@ static void write_service(FILE *f, const struct service_item *s)
 		fprintf(f, "%s/%u/%u, ", NAMES[s->proto], s->low, s->code);
 }
 
+static void write_flags(FILE *f, unsigned int flags)
+{
+	static const char *const NAMES[] = {"fin", "syn", "rst", "psh", "ack"};
+
+	for (unsigned int i = 0, n = 0; i < 5; i++)
+		if (flags >> i & 1)
+			fprintf(f, "%s%s", n++ ? "+" : "", NAMES[i]);
+}
+
+static void write_fields(FILE *f, const struct rule *rule)
+{
+	fputs(rule->flags_n ? ", tcp-flags: [" : "", f);
+	for (unsigned int i = 0; i < rule->flags_n; i++) {
+		write_flags(f, rule->flags[i].value);
+		if (rule->flags[i].value != rule->flags[i].mask || i % 2) {
+			fputc('/', f);
+			write_flags(f, rule->flags[i].mask);
+		}
+		fputs(i + 1 < rule->flags_n ? ", " : "]", f);
+	}
+	for (unsigned int i = 0; i < rule->dscps_n; i++)
+		fprintf(f, i % 2 ? "%scs%u%s" : "%s%u%s", i ? ", " : ", dscp: [",
+			rule->dscps[i] / (i % 2 ? 8 : 1), i + 1 == rule->dscps_n ? "]" : "");
+}
+
 static void write_rule(FILE *f, const struct rule *rule)
 {
 	static const char *const DIRECTIONS[] = {
@@ -449,6 +587,8 @@ static void write_rule(FILE *f, const struct rule *rule)
 			rule->vlans[i][0], rule->vlans[i][1], i + 1 == rule->vlans_n ? "]" : "");
 	if (rule->iface)
 		fprintf(f, ", iface: eth%u", rule->iface);
+	write_fields(f, rule);
+	fputs(rule->shadow ? ", stage: shadow" : "", f);
 	fputs("}\n", f);
 }
 
@@ -470,7 +610,7 @@ static struct seg_image *image_of(const struct policy *policy)
 	if (!policy->n)
 		fputs("  []\n", f);
 	fclose(f);
-	seg_policy_compile("random.yaml", text, len, &image, NULL);
+	seg_policy_compile(&(struct seg_policy_file){"random.yaml", text, len}, NULL, &image, NULL);
 	return image;
 }
 
@@ -533,11 +673,23 @@ static bool lists_hold(const struct rule *rule, const struct seg_flow *flow)
 	return service && sport && vlan;
 }
 
+static bool fields_hold(const struct rule *rule, const struct seg_flow *flow)
+{
+	bool flags = !rule->flags_n, dscp = !rule->dscps_n;
+
+	for (unsigned int i = 0; i < rule->flags_n; i++)
+		flags = flags || (flow->proto == 6 &&
+				  (flow->tcp_flags & rule->flags[i].mask) == rule->flags[i].value);
+	for (unsigned int i = 0; i < rule->dscps_n; i++)
+		dscp = dscp || rule->dscps[i] == flow->dscp;
+	return flags && dscp;
+}
+
 static bool rule_has(const struct rule *rule, const struct seg_flow *flow)
 {
 	return (rule->directions >> flow->direction & 1) &&
 	       (!rule->iface || rule->iface == flow->iface) && lists_hold(rule, flow) &&
-	       items_have(rule->from, rule->from_n, flow, flow->src) &&
+	       fields_hold(rule, flow) && items_have(rule->from, rule->from_n, flow, flow->src) &&
 	       items_have(rule->to, rule->to_n, flow, flow->dst);
 }
 
@@ -559,7 +711,7 @@ static struct seg_decision expected(const struct policy *policy, const struct se
 		return (struct seg_decision){SEG_RULE_DEFAULT, SEG_VERDICT_DENY,
 					     SEG_DECISION_UNKNOWN_VLAN, 0};
 	for (unsigned int i = 0; i < policy->n; i++)
-		if (rule_has(&policy->rules[i], flow))
+		if (!policy->rules[i].shadow && rule_has(&policy->rules[i], flow))
 			return (struct seg_decision){
 				i, policy->rules[i].allow ? SEG_VERDICT_ALLOW : SEG_VERDICT_DENY,
 				policy->rules[i].log ? SEG_DECISION_LOG : 0, 0};
@@ -582,6 +734,8 @@ static struct seg_flow flow_make(const struct seg_image *image)
 		flow.sport = htons((uint16_t)below(16));
 		flow.dport = htons((uint16_t)below(16));
 	}
+	flow.tcp_flags = flow.proto == 6 ? (uint8_t)below(32) : 0;
+	flow.dscp = (uint8_t)(below(4) * 8);
 	flow.icmp_type = (uint8_t)below(12);
 	flow.icmp_code = (uint8_t)below(4);
 	if (below(2))

@@ -11,8 +11,9 @@ static inline struct seg_image *compiled(const char *text)
 {
 	struct seg_image *image = NULL;
 	struct seg_error err = {0};
+	struct seg_policy_file file = {"test.yaml", text, strlen(text)};
 
-	if (seg_policy_compile("test.yaml", text, strlen(text), &image, &err))
+	if (seg_policy_compile(&file, NULL, &image, &err))
 		seg_error_print(&err, stderr, 0);
 	check(image);
 	return image;

@@ -52,14 +52,14 @@ static void rig_begin(void)
 {
 	static const char text[] = "version: 1\nname: x\nrules:\n  - {id: one, action: allow}\n";
 	const struct seg_policy_text policy = {.name = "x", .text = text, .length = strlen(text)};
+	const struct seg_policy_file file = {policy.name, policy.text, policy.length};
 
 	memset(&rig, 0, sizeof(rig));
 	rig.tables.table = (struct seg_table){rig.tags, rig.slots, BUCKETS, 0};
 	rig.tables.queues = rig.queues;
 	rig.tables.quota = &rig.quota;
 	check_eq(seg_account_open(&rig.account, SLOTS, NULL), 0);
-	check_eq(seg_policy_compile(policy.name, policy.text, policy.length, &rig.book.image, NULL),
-		 0);
+	check_eq(seg_policy_compile(&file, NULL, &rig.book.image, NULL), 0);
 	rig.book.rules = rig.rules;
 	rig.book.entries = 2;
 	rig.book.generation = 7;

@@ -32,12 +32,13 @@ static uint32_t count;
 
 static void begin(void)
 {
+	const struct seg_policy_file file = {"test", TEXT, strlen(TEXT)};
 	struct seg_error err = {0};
 
 	rig_begin();
 	rig.constants.features = SEG_FEATURE_TWO_SIDED;
 	rig.constants.zone = 1;
-	check_that(!seg_policy_compile("test", TEXT, strlen(TEXT), &image, &err), "%s", err.what);
+	check_that(!seg_policy_compile(&file, NULL, &image, &err), "%s", err.what);
 	judge = (struct seg_judge){
 		.image = image,
 		.constants = &rig.constants,

@@ -15,8 +15,9 @@ static const char *const TEXT =
 	"version: 1\nname: sample\ngroups: {a: [10.0.0.1, 10.0.0.3, 2001:db8::/32, ::5]}\nrules:\n"
 	"- {id: one, from: a, service: [tcp/80, icmp/echo-request], vlan: [7, 3/4], action: "
 	"allow}\n"
-	"- {id: two, direction: egress, iface: [eth0, eth1], to: [not: a], action: deny, log: "
-	"true}\n";
+	"- {id: two, direction: egress, dscp: ef, iface: [eth0, eth1], to: [not: a], action: deny, "
+	"log: "
+	"true}\nfailsafe: tcp/22 from a\n";
 
 static int memfd_of(const void *data, size_t size, int seals)
 {
@@ -128,7 +129,12 @@ TEST(image, forged_references_are_refused)
 		{SEG_SECTION_RULES, offsetof(struct seg_rule, to), 1000},
 		{SEG_SECTION_RULES, offsetof(struct seg_rule, verdict), 0xff},
 		{SEG_SECTION_IFACES, 0, 0x7fffffff},
-		{SEG_SECTION_NEEDS, offsetof(struct seg_need, what), 0x7fffffff},
+		{SEG_SECTION_RULES, offsetof(struct seg_rule, file), 0x7fffffff},
+		{SEG_SECTION_NEEDS, offsetof(struct seg_need_item, what), 0x7fffffff},
+		{SEG_SECTION_NEEDS, offsetof(struct seg_need_item, mend), 0x7fffffff},
+		{SEG_SECTION_NEEDS, offsetof(struct seg_need_item, file), 0x7fffffff},
+		{SEG_SECTION_FAILSAFES, offsetof(struct seg_failsafe, name), 0x7fffffff},
+		{SEG_SECTION_FAILSAFES, offsetof(struct seg_failsafe, from), 1000},
 	};
 
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(FORGED); i++) {
@@ -161,12 +167,13 @@ TEST(image, forged_sections_are_refused)
 TEST(image, enforceable)
 {
 	_cleanup_image_ struct seg_image *image = compiled(TEXT), *fine = NULL;
+	struct seg_policy_file file = {"x", "version: 1", 10};
 	struct seg_error err = {0};
 
 	check_eq(seg_image_enforceable(image, "sample", &err), -EOPNOTSUPP);
 	check_str_eq(err.what, "'direction: egress' is not enforced by this version");
 	check_eq(err.line, 6);
 	check_eq(err.column, 24);
-	check_eq(seg_policy_compile("x", "version: 1", 10, &fine, NULL), 0);
+	check_eq(seg_policy_compile(&file, NULL, &fine, NULL), 0);
 	check_eq(seg_image_enforceable(fine, "x", NULL), 0);
 }

@@ -20,7 +20,8 @@ static int compile_text(const char *text, size_t len, struct seg_error *err)
 	_cleanup_image_ struct seg_image *image = NULL;
 
 	*err = (struct seg_error){0};
-	return seg_policy_compile("test.yaml", text, len, &image, err);
+	return seg_policy_compile(&(struct seg_policy_file){"test.yaml", text, len}, NULL, &image,
+				  err);
 }
 
 /* What it says is wrong; "" if nothing is. */
@@ -41,14 +42,48 @@ static size_t read_file(const char *path, char *to)
 	return n;
 }
 
-/* As the CLI prints it. */
-static void render(const char *name, const char *text, size_t len, char *to)
+/* --- golden files -------------------------------------------------------------- */
+
+/* Files beside each other in a folder, all of them read here. */
+struct shelf {
+	const char *folder;
+	char names[8][256], texts[8][ENOUGH];
+	unsigned int n;
+};
+
+static int shelf_load(void *context, const char *by, const char *name, struct seg_policy_file *file,
+		      struct seg_error *err)
 {
+	struct shelf *shelf = context;
+	const char *slash = strrchr(by, '/');
+	char path[1024];
+	size_t len;
+
+	if (shelf->n == 8)
+		return seg_error_set(err, EINVAL, "too many files for this test");
+	snprintf(shelf->names[shelf->n], 256, "%.*s%s", slash ? (int)(slash - by) + 1 : 0, by,
+		 name);
+	snprintf(path, sizeof(path), "%s/%s", shelf->folder, shelf->names[shelf->n]);
+	if (access(path, R_OK))
+		return seg_error_set(err, errno, "'%s' cannot be read: %s", name, strerror(errno));
+	len = read_file(path, shelf->texts[shelf->n]);
+	*file = (struct seg_policy_file){shelf->names[shelf->n], shelf->texts[shelf->n], len};
+	shelf->n++;
+	return 0;
+}
+
+/* As the CLI prints it. */
+static void render(const char *folder, const char *name, const char *text, size_t len, char *to)
+{
+	static struct shelf shelf;
+	const struct seg_policy_loader loader = {shelf_load, &shelf};
 	_cleanup_image_ struct seg_image *image = NULL;
 	FILE *f = fmemopen(to, ENOUGH, "w");
 	struct seg_error err = {0};
 
-	if (seg_policy_compile(name, text, len, &image, &err) ||
+	shelf.folder = folder;
+	shelf.n = 0;
+	if (seg_policy_compile(&(struct seg_policy_file){name, text, len}, &loader, &image, &err) ||
 	    seg_image_enforceable(image, name, &err))
 		seg_error_print(&err, f, 0);
 	fclose(f);
@@ -65,7 +100,7 @@ static void check_golden(const char *folder, const char *name)
 	snprintf(path + strlen(path) - strlen("yaml"), 5, "err");
 	read_file(path, expected);
 	memset(got, 0, sizeof(got));
-	render(name, text, len, got);
+	render(folder, name, text, len, got);
 	check_str_eq(got, expected);
 }
 
@@ -269,4 +304,227 @@ TEST(policy, cut_short)
 		if (compile_text(text, i, &err))
 			check(err.what[0]);
 	check_eq(compile_text(text, len, &err), 0);
+}
+
+/* --- because, needs, files ------------------------------------------------------- */
+
+static const char *because(const struct seg_policy *policy, uint32_t rule, enum seg_mismatch why)
+{
+	static char text[128];
+
+	return seg_policy_because(policy, rule, why, text, sizeof(text));
+}
+
+/* In the words of the policy, not of the image. */
+TEST(policy, because)
+{
+	static const char TEXT[] =
+		"version: 1\ngroups: {admins: 10.0.0.1, web: 10.0.0.2}\nrules:\n"
+		"- {direction: ingress, from: [not: admins], to: [web, 10.0.0.3, not: "
+		"[10.0.0.4]],\n"
+		"   service: [tcp/22, tcp/80], source-port: 1024-65535, tcp-flags: syn/syn+ack,\n"
+		"   dscp: [af11, 46], vlan: 7, iface: [eth0, eth1], action: allow}\n";
+	static const char *const SAYS[SEG_MISMATCH_MAX] = {
+		[SEG_MISMATCH_NONE] = "",
+		[SEG_MISMATCH_DIRECTION] = "direction not ingress",
+		[SEG_MISMATCH_IFACE] = "iface not eth0, eth1",
+		[SEG_MISMATCH_VLAN] = "vlan not 7",
+		[SEG_MISMATCH_SERVICE] = "service not tcp/22, tcp/80",
+		[SEG_MISMATCH_SOURCE_PORT] = "source-port not 1024-65535",
+		[SEG_MISMATCH_TCP_FLAGS] = "tcp-flags not syn/syn+ack",
+		[SEG_MISMATCH_DSCP] = "dscp not af11, 46",
+		[SEG_MISMATCH_FROM] = "src not in any but admins",
+		[SEG_MISMATCH_TO] = "dst not in web, 10.0.0.3 but 10.0.0.4",
+	};
+	_cleanup_policy_ struct seg_policy *policy = NULL;
+	char cut[8];
+
+	check_eq(seg_policy_open(&(struct seg_policy_file){"x", TEXT, sizeof(TEXT) - 1}, NULL,
+				 &policy, NULL),
+		 0);
+	for (enum seg_mismatch i = 0; i < SEG_MISMATCH_MAX; i++)
+		check_str_eq(because(policy, 0, i), SAYS[i]);
+	check_str_eq(because(policy, 1, SEG_MISMATCH_FROM), "");
+	check_eq(strlen(seg_policy_because(policy, 0, SEG_MISMATCH_FROM, cut, sizeof(cut))), 7);
+}
+
+TEST(policy, image_is_taken)
+{
+	_cleanup_policy_ struct seg_policy *policy = NULL;
+	_cleanup_image_ struct seg_image *image = NULL;
+
+	check_eq(seg_policy_open(&(struct seg_policy_file){"x", "version: 1", 10}, NULL, &policy,
+				 NULL),
+		 0);
+	check(seg_policy_image(policy));
+	image = seg_policy_take_image(policy);
+	check_eq(seg_image_rules(image), 0);
+	check(!seg_policy_image(policy));
+}
+
+/* Texts in memory, by name; each may be named many times. */
+struct memory {
+	const struct seg_policy_file *files;
+	unsigned int loads;
+	char names[4096][16];
+	bool apart; /* the same file twice is two */
+};
+
+static int memory_load(void *context, const char *by, const char *name,
+		       struct seg_policy_file *file, struct seg_error *err)
+{
+	struct memory *memory = context;
+	const struct seg_policy_file *known = memory->files;
+
+	(void)by;
+	(void)err;
+	while (known->name && strcmp(known->name, name) != 0)
+		known++;
+	if (!known->name)
+		return -ENOENT;
+	*file = *known;
+	if (memory->apart) {
+		file->name = memory->names[memory->loads];
+		snprintf(memory->names[memory->loads], 16, "copy-%u", memory->loads);
+	}
+	memory->loads++;
+	return 0;
+}
+
+static struct seg_image *image_of(struct memory *memory, struct seg_error *err)
+{
+	const struct seg_policy_loader loader = {memory_load, memory};
+	struct seg_image *image = NULL;
+
+	*err = (struct seg_error){0};
+	seg_policy_compile(memory->files, &loader, &image, err);
+	return image;
+}
+
+#define TEXT_FILE(name, text)                                                                      \
+	{                                                                                          \
+		name, text, sizeof(text) - 1                                                       \
+	}
+
+static const struct seg_policy_file MERGED[] = {
+	TEXT_FILE("top", "version: 1\nname: top\ninclude: [a, b]\nrules: [{id: r5, action: deny}]\n"
+			 "defaults: {forward: allow, limits: {masks: 7}, unmatched: slow}\n"),
+	TEXT_FILE("a",
+		  "version: 1\nname: a\nrules: [{id: r2, action: deny}, {id: r3, action: allow, "
+		  "stage: shadow}]\ninclude: c\n"
+		  "defaults: {ingress: allow, limits: {masks: 8, denied: 9}, unmatched: drop}\n"),
+	TEXT_FILE("b", "version: 1\nrules: [{id: r4, action: deny}]\ndefaults: {on-change: keep,\n"
+		       " limits: {denied: 10}}\n"),
+	TEXT_FILE("c", "version: 1\nrules: [{id: r1, action: deny}]\nfailsafe: [tcp/22]\n"
+		       "defaults: {forward: deny, pickup: 1s, unmatched: pass}\n"),
+	{0}};
+
+TEST(policy, files_merge_in_order)
+{
+	static struct memory memory = {.files = MERGED};
+	struct seg_error err;
+	_cleanup_image_ struct seg_image *image = image_of(&memory, &err);
+	static const char *const NEEDS[] = {"stage: shadow a 3", "failsafe c 3",
+					    "on-change: keep b 3"};
+	const struct seg_defaults *defaults;
+	struct seg_rule_info info;
+	struct seg_need need;
+	char text[64];
+
+	check(image);
+	defaults = seg_image_defaults(image);
+	check_str_eq(seg_image_name(image), "top");
+	for (uint32_t i = 0; i < 5; i++) {
+		snprintf(text, sizeof(text), "r%u", i + 1);
+		check_str_eq(seg_image_rule_id(image, i), text);
+	}
+	check_eq(seg_image_rule_info(image, 2, &info), 0);
+	check_str_eq(info.file, "a");
+	check_eq(info.line, 3);
+	check_eq(seg_image_rule_info(image, 4, &info), 0);
+	check_str_eq(info.file, "");
+	check_eq(defaults->verdict[SEG_INGRESS], SEG_VERDICT_ALLOW);
+	check_eq(defaults->verdict[SEG_FORWARD], SEG_VERDICT_ALLOW);
+	check_eq(defaults->masks_max, 7);
+	check_eq(defaults->denied_max, 10);
+	check_eq(defaults->pickup_ns, 1000000000);
+	check_eq(defaults->unmatched, SEG_UNMATCHED_SLOW);
+	for (uint32_t i = 0; i < SEG_ARRAY_SIZE(NEEDS); i++) {
+		check_eq(seg_image_need(image, i, &need), 0);
+		snprintf(text, sizeof(text), "%s %s %u", need.what, need.file, need.line);
+		check_str_eq(text, NEEDS[i]);
+		check(*need.mend);
+	}
+	check_eq(seg_image_need(image, SEG_ARRAY_SIZE(NEEDS), &need), -ENOENT);
+}
+
+/* The hash is of every text. */
+TEST(policy, hash_covers_all_files)
+{
+	static struct seg_policy_file one[] = {
+		TEXT_FILE("top", "version: 1\ninclude: a\n"), TEXT_FILE("a", "version: 1\n"), {0}};
+	static struct seg_policy_file two[] = {
+		TEXT_FILE("top", "version: 1\ninclude: a\n"), TEXT_FILE("a", "version: 1 \n"), {0}};
+	static struct memory memory[2] = {{.files = one}, {.files = two}};
+	struct seg_error err;
+	_cleanup_image_ struct seg_image *a = image_of(&memory[0], &err);
+	_cleanup_image_ struct seg_image *b = image_of(&memory[1], &err);
+
+	check(a && b);
+	check(strcmp(seg_image_hash(a), seg_image_hash(b)) != 0);
+}
+
+TEST(policy, files_are_bounded)
+{
+	static struct seg_policy_file deep[] = {TEXT_FILE("a", "version: 1\ninclude: a\n"), {0}};
+	static struct seg_policy_file heavy[] = {
+		TEXT_FILE("a", "version: 1\ngroups: {g: {file: b}, h: {file: b}}\n"),
+		{.name = "b"},
+		{0}};
+	static struct memory memory;
+	struct seg_error err;
+	size_t len;
+	_cleanup_free_ char *leaves =
+		repeated("version: 1\ninclude: [", "leaf, ", 2000, "]\n", &len);
+	_cleanup_free_ char *comment =
+		repeated("10.0.0.1 #", "#", SEG_POLICY_TEXT_MAX / 2, "", &len);
+	struct seg_policy_file many[] = {
+		{"a", leaves, strlen(leaves)}, TEXT_FILE("leaf", "version: 1\n"), {0}};
+
+	memory = (struct memory){.files = deep, .apart = true};
+	check(!image_of(&memory, &err));
+	check_str_eq(err.what, "files include files over 16 deep");
+	memory = (struct memory){.files = many, .apart = true};
+	check(!image_of(&memory, &err));
+	check_str_eq(err.what, "copy-1023: a policy of over 1024 files");
+	heavy[1] = (struct seg_policy_file){"b", comment, strlen(comment)};
+	memory = (struct memory){.files = heavy};
+	check(!image_of(&memory, &err));
+	check_str_eq(err.what, "b: a policy of over 64 MiB");
+	check_eq(err.line, 2);
+}
+
+TEST(policy, files_that_cannot_be_had)
+{
+	static const struct seg_policy_file file[] = {TEXT_FILE("a", "version: 1\ninclude: [b]\n"),
+						      {0}};
+	static struct memory memory = {.files = file};
+	struct seg_error err = {0};
+	struct seg_image *image = NULL;
+
+	check_eq(seg_policy_compile(file, NULL, &image, &err), -EINVAL);
+	check_str_eq(err.what, "'b' is another file: only one text was given");
+	check(!image_of(&memory, &err));
+	check_str_eq(err.what, "'b' cannot be had");
+	check_eq(err.line, 2);
+	check_eq(err.column, 11);
+}
+
+TEST(policy, failsafes_are_bounded)
+{
+	size_t len;
+	_cleanup_free_ char *text = repeated("version: 1\nservices: {s: [tcp/1", ", tcp/1", 256,
+					     "]}\nfailsafe: s\n", &len);
+
+	check_str_eq(wrong_of(text), "'failsafe' unfolds to over 256 services");
 }

@@ -16,13 +16,14 @@ static const char allow_all[] = "version: 1\n"
 static int compile(struct seg_rulebook *book, const struct seg_policy_text *policy,
 		   struct seg_error *err)
 {
-	const char *text = policy->text ? policy->text : allow_all;
-	size_t length = policy->text ? policy->length : sizeof(allow_all) - 1;
-	const char *name = policy->text ? policy->name : "none";
-	int r = seg_policy_compile(name, text, length, &book->image, err);
+	struct seg_policy_file file = {"none", allow_all, sizeof(allow_all) - 1};
+	int r;
 
+	if (policy->text)
+		file = (struct seg_policy_file){policy->name, policy->text, policy->length};
+	r = seg_policy_compile(&file, NULL, &book->image, err);
 	if (!r)
-		r = seg_image_enforceable(book->image, name, err);
+		r = seg_image_enforceable(book->image, file.name, err);
 	if (r)
 		return r;
 	book->entries = seg_image_rules(book->image) + 1;

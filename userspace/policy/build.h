@@ -2,7 +2,8 @@
 /*
  * build.h - an image while it is built: the sections as they grow, and the
  * names of the policy as they are resolved. resolve.c turns names and words
- * into sets and services, compile.c rules into rows and all of it into an image.
+ * into sets and services, compile.c rules into rows and all of it into an image,
+ * failsafe.c what is never cut off.
  */
 #ifndef SEG_BUILD_H
 #define SEG_BUILD_H
@@ -14,6 +15,11 @@
 
 typedef SEG_VECTOR(struct seg_service) seg_services;
 
+static inline void seg_services_free(seg_services *services)
+{
+	free(services->item);
+}
+
 struct seg_name_state {
 	enum { SEG_NAME_NEW, SEG_NAME_OPEN, SEG_NAME_DONE } progress;
 	uint32_t set;       /* of a group */
@@ -23,6 +29,7 @@ struct seg_name_state {
 struct seg_build {
 	struct seg_parser parser;
 	struct seg_name_state *groups, *services;
+	uint32_t services_n;
 	struct seg_index group_index, service_index, id_index, set_index, iface_index;
 	uint32_t work, rows;
 	unsigned int nesting;
@@ -35,8 +42,14 @@ struct seg_build {
 	SEG_VECTOR(struct seg_rule) rules;
 	SEG_VECTOR(struct seg_vlan) vlans;
 	SEG_VECTOR(uint32_t) ifaces;
-	SEG_VECTOR(struct seg_need) needs;
+	SEG_VECTOR(struct seg_need_item) needs;
+	SEG_VECTOR(struct seg_failsafe) failsafes;
 	SEG_VECTOR(char) strings;
+	SEG_VECTOR(uint32_t) texts; /* strings that are kept once */
+	struct {
+		const struct seg_source *source;
+		uint32_t file;
+	} place; /* the last file that was named, and its string */
 };
 
 static inline const char *seg_build_text(const struct seg_build *b, const struct seg_word *word)
@@ -44,9 +57,20 @@ static inline const char *seg_build_text(const struct seg_build *b, const struct
 	return seg_word_text(&b->parser.model, word);
 }
 
-#define seg_build_error(b, at, errnum, ...)                                                        \
-	seg_reader_error(&(b)->parser.reader, at, errnum, __VA_ARGS__)
-#define seg_build_mend(b, ...) seg_error_mend((b)->parser.reader.err, __VA_ARGS__)
+#define seg_build_error(b, at, errnum, ...) seg_parser_error(&(b)->parser, at, errnum, __VA_ARGS__)
+#define seg_build_mend(b, ...)              seg_parser_mend(&(b)->parser, __VA_ARGS__)
+
+/* Text to image. `model` takes over what was read, if it is not NULL: seg_model_free(). Errors as
+ * seg_policy_open(). */
+int seg_compile(const struct seg_policy_file *file, const struct seg_policy_loader *loader,
+		struct seg_model *model, struct seg_image **out, struct seg_error *err);
+
+/* Keep a string in the image: its offset. */
+int seg_build_string(struct seg_build *b, const char *text, size_t len, uint32_t *at);
+
+/* Two of a kind have one name: an error that has both places. */
+int seg_build_twice(struct seg_build *b, uint32_t at, uint32_t first, const char *what,
+		    const char *name);
 
 /* Check and unfold every group and service of the policy. */
 int seg_build_names(struct seg_build *b);
@@ -56,5 +80,8 @@ int seg_build_list_set(struct seg_build *b, const struct seg_list *list, uint32_
 
 /* The services that a list says; `any` for an absent one. */
 int seg_build_service_list(struct seg_build *b, const struct seg_list *list, seg_services *out);
+
+/* The failsafe services; after the names. */
+int seg_build_failsafes(struct seg_build *b);
 
 #endif

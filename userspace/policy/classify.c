@@ -90,11 +90,22 @@ static bool direction_holds(const struct seg_row *row, const struct seg_flow *fl
 	return row->directions >> flow->direction & 1;
 }
 
+static bool tcp_flags_hold(const struct seg_row *row, const struct seg_flow *flow)
+{
+	return (flow->tcp_flags & row->tcp_mask) == row->tcp_value;
+}
+
+static bool dscp_holds(const struct seg_row *row, const struct seg_flow *flow)
+{
+	return !(row->flags & SEG_ROW_DSCP) || row->dscp == flow->dscp;
+}
+
 static bool row_holds(const struct seg_image *image, const struct seg_row *row,
 		      const struct seg_flow *flow, const struct probe *probe)
 {
 	return bounds_hold(row, probe) && direction_holds(row, flow) && proto_holds(row, flow) &&
-	       vlan_holds(row, flow) && iface_holds(row, flow) &&
+	       vlan_holds(row, flow) && iface_holds(row, flow) && tcp_flags_hold(row, flow) &&
+	       dscp_holds(row, flow) && !(row->flags & SEG_ROW_SHADOW) &&
 	       (row->dst_set == SEG_SET_NONE || set_has(image, row->dst_set, probe->to)) &&
 	       (row->src_set == SEG_SET_NONE || set_has(image, row->src_set, probe->from));
 }
@@ -163,6 +174,10 @@ static enum seg_mismatch row_mismatch(const struct seg_row *row, const struct se
 		return SEG_MISMATCH_SERVICE;
 	if (probe.sport < row->sport_first || probe.sport > row->sport_last)
 		return SEG_MISMATCH_SOURCE_PORT;
+	if (!tcp_flags_hold(row, flow))
+		return SEG_MISMATCH_TCP_FLAGS;
+	if (!dscp_holds(row, flow))
+		return SEG_MISMATCH_DSCP;
 	return SEG_MISMATCH_NONE;
 }
 
@@ -215,11 +230,51 @@ enum seg_mismatch seg_image_mismatch(const struct seg_image *image, uint32_t rul
 const char *seg_mismatch_key(enum seg_mismatch mismatch)
 {
 	static const char *const KEYS[SEG_MISMATCH_MAX] = {
-		[SEG_MISMATCH_NONE] = "",           [SEG_MISMATCH_DIRECTION] = "direction",
-		[SEG_MISMATCH_IFACE] = "iface",     [SEG_MISMATCH_VLAN] = "vlan",
-		[SEG_MISMATCH_SERVICE] = "service", [SEG_MISMATCH_SOURCE_PORT] = "source-port",
-		[SEG_MISMATCH_FROM] = "from",       [SEG_MISMATCH_TO] = "to",
+		[SEG_MISMATCH_NONE] = "",
+		[SEG_MISMATCH_DIRECTION] = "direction",
+		[SEG_MISMATCH_IFACE] = "iface",
+		[SEG_MISMATCH_VLAN] = "vlan",
+		[SEG_MISMATCH_SERVICE] = "service",
+		[SEG_MISMATCH_SOURCE_PORT] = "source-port",
+		[SEG_MISMATCH_TCP_FLAGS] = "tcp-flags",
+		[SEG_MISMATCH_DSCP] = "dscp",
+		[SEG_MISMATCH_FROM] = "from",
+		[SEG_MISMATCH_TO] = "to",
 	};
 
 	return KEYS[mismatch];
+}
+
+/* --- failsafe ---------------------------------------------------------------- */
+
+static bool failsafe_holds(const struct seg_image *image, const struct seg_failsafe *failsafe,
+			   const struct seg_flow *flow, const struct probe *probe)
+{
+	if (failsafe->family && failsafe->family != flow->family)
+		return false;
+	if (!(failsafe->flags & SEG_ROW_ANY_PROTO) && failsafe->proto != flow->proto)
+		return false;
+	return probe->dport >= failsafe->dport_first && probe->dport <= failsafe->dport_last &&
+	       set_has(image, failsafe->from, probe->from);
+}
+
+uint32_t seg_image_failsafe(const struct seg_image *image, const struct seg_flow *flow)
+{
+	const struct seg_failsafe *item = seg_section_items(image, SEG_SECTION_FAILSAFES);
+	struct probe probe = probe_of(flow, seg_lane_of(flow->family, flow->proto));
+
+	for (uint32_t i = 0; i < image->section[SEG_SECTION_FAILSAFES].count; i++)
+		if (failsafe_holds(image, &item[i], flow, &probe))
+			return i;
+	return SEG_FAILSAFE_NONE;
+}
+
+const char *seg_image_failsafe_name(const struct seg_image *image, uint32_t failsafe)
+{
+	const struct seg_failsafe *item = seg_section_items(image, SEG_SECTION_FAILSAFES);
+	const char *strings = seg_section_items(image, SEG_SECTION_STRINGS);
+
+	if (failsafe >= image->section[SEG_SECTION_FAILSAFES].count)
+		return "?";
+	return strings + item[failsafe].name;
 }

@@ -13,6 +13,9 @@
  * unknown VLAN is judged by rules that were not written for it. The caller
  * clears tags of VID 0: they carry priority only (IEEE 802.1Q).
  *
+ * `tcp-flags` and `dscp` are judged as all else is: on the flow's first packet.
+ * A rule of stage shadow decides nothing: it is passed over.
+ *
  * A reply, an ICMP error, a later fragment: not judged here; they belong to
  * the flow that they quote or continue.
  */
@@ -31,8 +34,8 @@ struct seg_flow {
 	uint8_t proto;
 	uint8_t icmp_type; /* ICMP and ICMPv6 */
 	uint8_t icmp_code;
-	uint8_t tcp_flags; /* not judged yet */
-	uint8_t dscp;      /* not judged yet */
+	uint8_t tcp_flags; /* as in the TCP header; else 0 */
+	uint8_t dscp;      /* 0 to 63 */
 	uint8_t direction; /* enum seg_direction */
 	uint8_t spare;
 	uint16_t vlan[2]; /* as in seg_packet: SEG_VLAN_PRESENT | VID, outer then inner; 0: none */
@@ -66,16 +69,27 @@ enum seg_mismatch {
 	SEG_MISMATCH_VLAN,
 	SEG_MISMATCH_SERVICE,
 	SEG_MISMATCH_SOURCE_PORT,
+	SEG_MISMATCH_TCP_FLAGS,
+	SEG_MISMATCH_DSCP,
 	SEG_MISMATCH_FROM,
 	SEG_MISMATCH_TO,
 	SEG_MISMATCH_MAX
 };
 
-/* For `why`: slow, looks at one rule only. */
+/* For `why`: slow, looks at one rule only, of whichever stage. */
 enum seg_mismatch seg_image_mismatch(const struct seg_image *image, uint32_t rule,
 				     const struct seg_flow *flow);
 
 /* The policy's key for it: "direction", "from"...; "" for SEG_MISMATCH_NONE. */
 const char *seg_mismatch_key(enum seg_mismatch mismatch);
+
+#define SEG_FAILSAFE_NONE 0xffffffffu
+
+/* The first failsafe service that this flow may always reach, or SEG_FAILSAFE_NONE. No direction is
+ * asked for. */
+uint32_t seg_image_failsafe(const struct seg_image *image, const struct seg_flow *flow);
+
+/* As the policy has it: "tcp/22 from admins"; "?" beyond the last. */
+const char *seg_image_failsafe_name(const struct seg_image *image, uint32_t failsafe);
 
 #endif

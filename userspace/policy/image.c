@@ -84,18 +84,50 @@ uint16_t seg_image_iface(const struct seg_image *image, const char *name)
 	return SEG_IFACE_NONE;
 }
 
+int seg_image_rule_info(const struct seg_image *image, uint32_t rule, struct seg_rule_info *out)
+{
+	const struct seg_rule *rules = seg_section_items(image, SEG_SECTION_RULES);
+
+	if (rule >= seg_image_rules(image))
+		return -ENOENT;
+	*out = (struct seg_rule_info){
+		.file = string_at(image, rules[rule].file),
+		.line = rules[rule].line,
+		.verdict = rules[rule].verdict,
+		.log = (rules[rule].flags & SEG_VERDICT_LOG) != 0,
+		.stage = rules[rule].stage,
+		.limit = rules[rule].limit,
+	};
+	return 0;
+}
+
 /* --- enforceable --------------------------------------------------------- */
+
+int seg_image_need(const struct seg_image *image, uint32_t i, struct seg_need *out)
+{
+	const struct seg_need_item *item = seg_section_items(image, SEG_SECTION_NEEDS);
+
+	if (i >= image->section[SEG_SECTION_NEEDS].count)
+		return -ENOENT;
+	*out = (struct seg_need){
+		.what = string_at(image, item[i].what),
+		.mend = string_at(image, item[i].mend),
+		.file = string_at(image, item[i].file),
+		.line = item[i].line,
+		.column = item[i].column,
+	};
+	return 0;
+}
 
 int seg_image_enforceable(const struct seg_image *image, const char *file, struct seg_error *err)
 {
-	const struct seg_need *need = seg_section_items(image, SEG_SECTION_NEEDS);
+	struct seg_need need;
 
-	if (!image->section[SEG_SECTION_NEEDS].count)
+	if (seg_image_need(image, 0, &need))
 		return 0;
-	seg_error_set(err, EOPNOTSUPP, "'%s' is not enforced by this version",
-		      string_at(image, need->what));
-	seg_error_place(err, file, need->line, need->column, NULL);
-	seg_error_mend(err, "remove it: this version filters what arrives, not what leaves");
+	seg_error_set(err, EOPNOTSUPP, "'%s' is not enforced by this version", need.what);
+	seg_error_place(err, *need.file ? need.file : file, need.line, need.column, NULL);
+	seg_error_mend(err, "%s", need.mend);
 	return -EOPNOTSUPP;
 }
 
@@ -145,7 +177,10 @@ static bool defaults_sound(const struct seg_image *image)
 	for (unsigned int i = 0; i < SEG_DIRECTION_MAX; i++)
 		if (!verdict_sound(image->defaults.verdict[i]))
 			return false;
-	return image->defaults.on_loss <= SEG_ON_LOSS_DROP;
+	return image->defaults.on_loss <= SEG_ON_LOSS_DROP &&
+	       image->defaults.on_change < SEG_ON_CHANGE_MAX &&
+	       image->defaults.syn_protect < SEG_SYN_PROTECT_MAX &&
+	       image->defaults.unmatched < SEG_UNMATCHED_MAX;
 }
 
 /* Every string reference is followed by a NUL if the last byte of all is one. */
@@ -154,6 +189,11 @@ static bool strings_sound(const struct seg_image *image)
 	uint32_t count = image->section[SEG_SECTION_STRINGS].count;
 
 	return !count || *string_at(image, count - 1) == '\0';
+}
+
+static bool string_sound(const struct seg_image *image, uint32_t offset)
+{
+	return offset < image->section[SEG_SECTION_STRINGS].count;
 }
 
 static bool sets_sound(const struct seg_image *image)
@@ -185,8 +225,9 @@ static bool rules_sound(const struct seg_image *image)
 	if (seg_image_rules(image) > SEG_RULES_MAX)
 		return false;
 	for (; rule < end; rule++)
-		if (rule->id >= image->section[SEG_SECTION_STRINGS].count ||
-		    !verdict_sound(rule->verdict) || rule->from >= sets || rule->to >= sets)
+		if (!string_sound(image, rule->id) || !string_sound(image, rule->file) ||
+		    !verdict_sound(rule->verdict) || rule->from >= sets || rule->to >= sets ||
+		    rule->stage >= SEG_STAGE_MAX || rule->limit.per >= SEG_PER_MAX)
 			return false;
 	return true;
 }
@@ -224,16 +265,28 @@ static bool lanes_sound(const struct seg_image *image)
 static bool names_sound(const struct seg_image *image)
 {
 	const uint32_t *ifaces = seg_section_items(image, SEG_SECTION_IFACES);
-	const struct seg_need *needs = seg_section_items(image, SEG_SECTION_NEEDS);
+	const struct seg_need_item *needs = seg_section_items(image, SEG_SECTION_NEEDS);
 
 	if (image->section[SEG_SECTION_IFACES].count > UINT16_MAX - 1 ||
 	    image->section[SEG_SECTION_VLANS].count > SEG_VLANS_MAX)
 		return false;
 	for (uint32_t i = 0; i < image->section[SEG_SECTION_IFACES].count; i++)
-		if (ifaces[i] >= image->section[SEG_SECTION_STRINGS].count)
+		if (!string_sound(image, ifaces[i]))
 			return false;
 	for (uint32_t i = 0; i < image->section[SEG_SECTION_NEEDS].count; i++)
-		if (needs[i].what >= image->section[SEG_SECTION_STRINGS].count)
+		if (!string_sound(image, needs[i].what) || !string_sound(image, needs[i].mend) ||
+		    !string_sound(image, needs[i].file))
+			return false;
+	return true;
+}
+
+static bool failsafes_sound(const struct seg_image *image)
+{
+	const struct seg_failsafe *item = seg_section_items(image, SEG_SECTION_FAILSAFES);
+
+	for (uint32_t i = 0; i < image->section[SEG_SECTION_FAILSAFES].count; i++)
+		if (!string_sound(image, item[i].name) ||
+		    item[i].from >= image->section[SEG_SECTION_SETS].count)
 			return false;
 	return true;
 }
@@ -250,6 +303,7 @@ static const struct {
 	{sets_sound, "a set"},
 	{rules_sound, "a rule"},
 	{names_sound, "a name"},
+	{failsafes_sound, "a failsafe"},
 	{lanes_sound, "a row"},
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * image.h - a compiled policy: one block of memory without pointers, the same
- * bytes for the same text. The keeper compiles it and seals it into a memfd; the
+ * bytes for the same texts. The keeper compiles it and seals it into a memfd; the
  * worker, `why`, `replay` and the tests map it. Never written after compiling.
  *
  * What is read from a descriptor is hostile until seg_image_map() has checked
@@ -18,11 +18,48 @@
 #include "cleanup.h"
 #include "error.h"
 
-#define SEG_IMAGE_VERSION  1
+#define SEG_IMAGE_VERSION  2
 #define SEG_IMAGE_SIZE_MAX (1u << 30)
 #define SEG_NAME_MAX       64 /* policy name, rule id, group, service; with the NUL */
 #define SEG_VLANS_MAX      4096
 #define SEG_IFACE_NONE     0 /* seg_flow.iface: no rule names this interface */
+#define SEG_ETHERTYPES_MAX 32
+#define SEG_MASKS_MAX      1024
+
+#define SEG_DIRECTIONS_ANY ((1 << SEG_DIRECTION_MAX) - 1)
+
+/* What becomes of live sessions when the policy changes. */
+enum seg_on_change { SEG_ON_CHANGE_REJUDGE, SEG_ON_CHANGE_KEEP, SEG_ON_CHANGE_MAX };
+
+/* Who answers a SYN: the host, and where half-open sessions run out, its stead. */
+enum seg_syn_protect {
+	SEG_SYN_PROTECT_AUTO,
+	SEG_SYN_PROTECT_ALWAYS,
+	SEG_SYN_PROTECT_OFF,
+	SEG_SYN_PROTECT_MAX
+};
+
+/* What becomes of an unknown flow where there is no AF_XDP. */
+enum seg_unmatched {
+	SEG_UNMATCHED_SLOW,
+	SEG_UNMATCHED_PASS,
+	SEG_UNMATCHED_DROP,
+	SEG_UNMATCHED_MAX
+};
+
+/* A shadow rule decides nothing. */
+enum seg_stage { SEG_STAGE_ENFORCE, SEG_STAGE_SHADOW, SEG_STAGE_MAX };
+
+enum seg_per { SEG_PER_RULE, SEG_PER_SOURCE, SEG_PER_DESTINATION, SEG_PER_MAX };
+
+/* How much a rule allows; zero: no limit of that kind. */
+struct seg_limit {
+	uint32_t rate;     /* new flows a second */
+	uint32_t burst;    /* 0: as many as `rate` */
+	uint32_t sessions; /* live at a time */
+	uint8_t per;       /* enum seg_per */
+	uint8_t spare[3];
+};
 
 /* id, key in the policy, default in seconds */
 #define SEG_TIMEOUTS(X)                                                                            \
@@ -52,8 +89,16 @@ struct seg_defaults {
 	uint32_t sessions_max; /* established */
 	uint32_t half_open_max;
 	uint32_t denied_max;
+	uint32_t masks_max;        /* of wildcard regions */
+	uint32_t slow_rate;        /* first packets a second that the slow path takes */
+	uint32_t slow_source_rate; /* of one source */
+	uint16_t ethertype[SEG_ETHERTYPES_MAX]; /* host order, not IP, allowed; sorted, 0 ends */
 	uint8_t verdict[SEG_DIRECTION_MAX]; /* SEG_VERDICT_ALLOW or _DENY where no rule matches */
 	uint8_t on_loss;                    /* enum seg_on_loss */
+	uint8_t on_change;                  /* enum seg_on_change */
+	uint8_t syn_protect;                /* enum seg_syn_protect */
+	uint8_t unmatched;                  /* enum seg_unmatched */
+	uint8_t spare;
 };
 
 /* A VLAN stack that a rule names; words as in seg_packet.vlan. */
@@ -65,7 +110,7 @@ struct seg_image;
 
 const char *seg_image_name(const struct seg_image *image);
 
-/* XXH3-128 of the policy's text, 32 hexadecimal digits. */
+/* XXH3-128 of the policy's texts, 32 hexadecimal digits. */
 const char *seg_image_hash(const struct seg_image *image);
 
 size_t seg_image_size(const struct seg_image *image);
@@ -91,9 +136,36 @@ unsigned int seg_image_vlans(const struct seg_image *image, const struct seg_vla
  * SEG_IFACE_NONE. */
 uint16_t seg_image_iface(const struct seg_image *image, const char *name);
 
+/* What a rule does, beside which flows it matches. */
+struct seg_rule_info {
+	const char *file;  /* where it stands; "" for the policy's own file */
+	unsigned int line; /* from 1 */
+	uint8_t verdict;   /* SEG_VERDICT_ALLOW or _DENY */
+	uint8_t log;       /* 0 or 1 */
+	uint8_t stage;     /* enum seg_stage */
+	struct seg_limit limit;
+};
+
+/* -ENOENT beyond the last rule. */
+int seg_image_rule_info(const struct seg_image *image, uint32_t rule, struct seg_rule_info *out);
+
+/*
+ * Something that the policy asks for and that this version does not enforce.
+ * Strings live as long as the image.
+ */
+struct seg_need {
+	const char *what; /* "egress: deny", "limit" */
+	const char *mend;
+	const char *file;          /* "" for the policy's own file */
+	unsigned int line, column; /* from 1 */
+};
+
+/* The i-th of them, from 0, in the order in which they were read. -ENOENT: there are no more. */
+int seg_image_need(const struct seg_image *image, uint32_t i, struct seg_need *out);
+
 /*
  * 0 if this version enforces all that the policy asks for; else -EOPNOTSUPP
- * and which key of which line is at fault. `file`: the policy's name in the error.
+ * and the first need as an error. `file`: the name of the policy's own file in it.
  * The keeper asks before it attaches; `check`, `why` and `replay` do not.
  */
 int seg_image_enforceable(const struct seg_image *image, const char *file, struct seg_error *err);

@@ -39,6 +39,8 @@ struct seg_set {
 
 enum seg_row_flag {
 	SEG_ROW_ANY_PROTO = 1 << 0,
+	SEG_ROW_DSCP = 1 << 1,   /* `dscp` is asked for */
+	SEG_ROW_SHADOW = 1 << 2, /* of a rule that decides nothing */
 };
 
 /*
@@ -56,23 +58,35 @@ struct seg_row {
 	uint8_t proto;
 	uint8_t flags;      /* enum seg_row_flag */
 	uint8_t directions; /* 1 << enum seg_direction */
-	uint8_t spare[3];
+	uint8_t tcp_mask;   /* of the flags, which must be tcp_value; 0: any */
+	uint8_t tcp_value;
+	uint8_t dscp;
 };
 
+/* id, file, what, mend, name: offsets in strings. */
 struct seg_rule {
-	uint32_t id; /* offset in strings */
-	uint32_t line;
+	uint32_t id, file, line;
 	uint32_t from, to; /* sets */
 	uint8_t verdict;
 	uint8_t flags; /* enum seg_verdict_flag */
-	uint16_t spare[3];
+	uint8_t stage; /* enum seg_stage */
+	uint8_t spare;
+	struct seg_limit limit;
 };
 
-/* Something that the policy asks for and that attach refuses. */
-struct seg_need {
-	uint32_t what; /* offset in strings: "egress: deny" */
-	uint32_t line, column;
-	uint32_t spare;
+struct seg_need_item {
+	uint32_t what, mend, file, line, column, spare;
+};
+
+/* A service, and who may always reach it. */
+struct seg_failsafe {
+	uint32_t name;
+	uint32_t from;                    /* set */
+	uint16_t dport_first, dport_last; /* ICMP: type << 8 | code */
+	uint8_t proto;
+	uint8_t family; /* 0: both */
+	uint8_t flags;  /* SEG_ROW_ANY_PROTO */
+	uint8_t spare;
 };
 
 enum seg_lane { SEG_LANE_TCP, SEG_LANE_UDP, SEG_LANE_ICMP, SEG_LANE_OTHER, SEG_LANE_MAX };
@@ -84,7 +98,8 @@ enum seg_lane { SEG_LANE_TCP, SEG_LANE_UDP, SEG_LANE_ICMP, SEG_LANE_OTHER, SEG_L
 	X(RULES, struct seg_rule)                                                                  \
 	X(VLANS, struct seg_vlan)                                                                  \
 	X(IFACES, uint32_t)                                                                        \
-	X(NEEDS, struct seg_need)                                                                  \
+	X(NEEDS, struct seg_need_item)                                                             \
+	X(FAILSAFES, struct seg_failsafe)                                                          \
 	X(STRINGS, char)
 
 /* The lanes come first: lane l of family 4 is section l, of family 6 SEG_LANE_MAX + l. */
@@ -110,7 +125,7 @@ struct seg_image {
 };
 
 SEG_ASSERT_SIZE(struct seg_row, 64);
-SEG_ASSERT_SIZE(struct seg_rule, 24);
+SEG_ASSERT_SIZE(struct seg_rule, 40);
 SEG_ASSERT_SIZE(struct seg_interval, 32);
 _Static_assert(sizeof(struct seg_defaults) % 8 == 0, "no padding that could differ");
 _Static_assert(sizeof(struct seg_image) % 8 == 0, "the first section is aligned");

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * language.h - the policy language as tables: every key there is, what its
- * value may be, and whether this version enforces it. The parser runs on these
- * rows; so will whatever prints, documents or completes the language.
+ * value may be, and what apply says of it. parse.c runs on these rows, and so does
+ * whatever prints or documents the language.
  */
 #ifndef SEG_LANGUAGE_H
 #define SEG_LANGUAGE_H
 
 #include "model.h"
 #include "reader.h"
+#include "text.h"
 
 struct seg_parser {
+	struct seg_sources sources;
+	const struct seg_policy_loader *loader;
 	struct seg_reader reader;
+	struct seg_part *part; /* the file's that is read */
+	uint32_t source;       /* that file */
+	unsigned int depth;    /* of includes */
 	struct seg_model model;
-};
-
-enum seg_key_state {
-	SEG_ENFORCED,
-	SEG_REFUSED,           /* by name, when compiled */
-	SEG_REFUSED_AT_ATTACH, /* compiled and judged, but attach says no by name */
 };
 
 struct seg_policy_key;
@@ -26,52 +26,88 @@ struct seg_policy_key;
 /* A kind of value. `read` takes it from the node that the reader looks at, and stays on its last.
  */
 struct seg_type {
-	const char *name;
 	int (*read)(struct seg_parser *parser, const struct seg_policy_key *key, void *target);
+	size_t size; /* of the value in the target */
 };
 
 struct seg_choice {
 	const char *name;
 	uint64_t value;
-	enum seg_key_state state;
+	const char *mend; /* apply refuses it, and says so; NULL: it is enforced */
 };
 
 enum seg_key_flag {
 	SEG_KEY_REQUIRED = 1 << 0,
 	SEG_KEY_NOT = 1 << 1,      /* its words may stand under `not` */
 	SEG_KEY_NEGATIVE = 1 << 2, /* its words take away */
+	SEG_KEY_BARE = 1 << 3,     /* its list is nothing that packets match */
 };
 
 struct seg_policy_key {
 	const char *name;
-	const struct seg_type *type;      /* NULL: SEG_REFUSED */
+	const struct seg_type *type;
 	size_t offset;                    /* of the value in the target */
 	unsigned int flags;               /* enum seg_key_flag */
-	uint64_t min, max;                /* of a number, count or duration */
+	uint64_t min, max;                /* of a number, count, rate or duration */
 	const struct seg_choice *choices; /* words with a meaning; ends with a row without a name */
 	const struct seg_keys *table;     /* keys of a map */
+	const char *wish;                 /* apply refuses the key: what it says is asked for... */
+	const char *mend;                 /* ...and the way out */
 };
 
 struct seg_keys {
 	const char *what; /* of the thing, as in "unknown key 'x' in a rule" */
 	const struct seg_policy_key *keys;
 	size_t n;
+	bool settings; /* of seg_defaults: what includes a file overrides what it says */
+	/* What no key can know alone; `at`: of the map. */
+	int (*check)(struct seg_parser *parser, const void *target, uint32_t at);
 };
 
-extern const struct seg_keys SEG_POLICY_TABLE;
+/* What a whole file may say. The others are found from there; this one reads a rule's `id`. */
+extern const struct seg_keys SEG_POLICY_TABLE, SEG_DEFAULT_TABLE, SEG_RULE_TABLE;
 
-/* Parse a whole policy into parser->model. Both are released by seg_parser_free(), also after an
- * error. */
-int seg_parser_run(struct seg_parser *parser, const char *name, const char *text, size_t len,
-		   struct seg_error *err);
+extern const struct seg_defaults SEG_DEFAULTS;
+
+/* --- kinds of values ------------------------------------------------------- */
+
+extern const struct seg_type SEG_TYPE_NAME, SEG_TYPE_CHOICE, SEG_TYPE_COUNT, SEG_TYPE_RATE,
+	SEG_TYPE_DURATION, SEG_TYPE_VERSION, SEG_TYPE_WORDS, SEG_TYPE_ETHERTYPES,
+	SEG_TYPE_LIST_FILE, SEG_TYPE_MAP, SEG_TYPE_NAMES, SEG_TYPE_RULES;
+
+/* The word that the reader looks at, kept. */
+int seg_word_take(struct seg_parser *parser, const char *key, struct seg_word *out);
+
+/* One word or a list of them, into a struct seg_list. */
+int seg_words_read(struct seg_parser *parser, const struct seg_policy_key *key, void *target);
+
+/* Names of the policy, its rules, groups and services: letters, digits, '_', '-', '.'. */
+int seg_name_check(struct seg_parser *parser, const struct seg_word *word, const char *what);
+
+/* The choice with this value, or NULL. */
+const struct seg_choice *seg_choice_of_value(const struct seg_policy_key *key, uint64_t value);
+
+/* --- files ----------------------------------------------------------------- */
+
+#define seg_parser_error(parser, at, errnum, ...)                                                  \
+	seg_source_error(&(parser)->sources, at, errnum, __VA_ARGS__)
+#define seg_parser_mend(parser, ...) seg_error_mend((parser)->sources.err, __VA_ARGS__)
+
+/* Read a map's keys into `target`. */
+int seg_map_read(struct seg_parser *parser, const struct seg_keys *table, void *target);
+
+/* Load the file that a word of the current file names: its source, from 0, or -errno. */
+int seg_parser_load(struct seg_parser *parser, const struct seg_word *word, uint32_t *source);
+
+/* Parse a whole policy into parser->model, which is zero before. Release with seg_parser_free(),
+ * also after an error. */
+int seg_parser_run(struct seg_parser *parser, const struct seg_policy_file *file);
 
 static inline void seg_parser_free(struct seg_parser *parser)
 {
 	seg_reader_close(&parser->reader);
+	free(parser->sources.item);
 	seg_model_free(&parser->model);
 }
-
-/* Names of the policy, its rules, groups and services: letters, digits, '_', '-', '.'. */
-int seg_name_check(struct seg_parser *parser, const struct seg_word *word, const char *what);
 
 #endif

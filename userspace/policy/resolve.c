@@ -44,16 +44,26 @@ static uint32_t name_find(const struct seg_build *b, const seg_names *names,
 	return seg_index_find(index, XXH3_64bits(text, strlen(text)), name_same, &view, text);
 }
 
+int seg_build_twice(struct seg_build *b, uint32_t at, uint32_t first, const char *what,
+		    const char *name)
+{
+	char place[SEG_PLACE_TEXT_MAX];
+
+	return seg_build_error(b, at, EINVAL, "two %ss are called '%s': the first is at %s", what,
+			       name,
+			       seg_source_print(&b->parser.sources, first, place, sizeof(place)));
+}
+
 static int names_index(struct seg_build *b, const seg_names *names, struct seg_index *index,
 		       const char *what)
 {
 	for (uint32_t i = 0; i < names->n; i++) {
 		const struct seg_word *name = &names->item[i].name;
 		const char *text = seg_build_text(b, name);
+		uint32_t first = name_find(b, names, index, text);
 
-		if (name_find(b, names, index, text) != SEG_INDEX_NONE)
-			return seg_build_error(b, name->at, EINVAL, "two %ss are called '%s'", what,
-					       text);
+		if (first != SEG_INDEX_NONE)
+			return seg_build_twice(b, name->at, names->item[first].name.at, what, text);
 		if (seg_index_add(index, XXH3_64bits(text, name->len), i))
 			return -ENOMEM;
 	}
@@ -63,8 +73,8 @@ static int names_index(struct seg_build *b, const seg_names *names, struct seg_i
 /* A name must not read as something else, or a rule would not mean what it seems to say. */
 static int group_names_check(struct seg_build *b)
 {
-	for (uint32_t i = 0; i < b->parser.model.groups.n; i++) {
-		const struct seg_word *name = &b->parser.model.groups.item[i].name;
+	for (uint32_t i = 0; i < b->parser.model.whole.groups.n; i++) {
+		const struct seg_word *name = &b->parser.model.whole.groups.item[i].name;
 		struct seg_range range;
 
 		if (!strcmp(seg_build_text(b, name), "any") ||
@@ -79,8 +89,8 @@ static int group_names_check(struct seg_build *b)
 
 static int service_names_check(struct seg_build *b)
 {
-	for (uint32_t i = 0; i < b->parser.model.services.n; i++) {
-		const struct seg_word *name = &b->parser.model.services.item[i].name;
+	for (uint32_t i = 0; i < b->parser.model.whole.services.n; i++) {
+		const struct seg_word *name = &b->parser.model.whole.services.item[i].name;
 		struct seg_nearest nearest;
 		struct seg_service service;
 
@@ -171,7 +181,10 @@ static int address_error(struct seg_build *b, const struct seg_word *word, int r
 	if (r == -ERANGE)
 		return seg_build_error(b, word->at, EINVAL,
 				       "'%s' runs backwards or from one family to the other", text);
-	suggest_name(b, &b->parser.model.groups, word);
+	if (word->flags & SEG_WORD_LISTED)
+		return seg_build_error(b, word->at, EINVAL, "'%s' is no address, prefix or range",
+				       text);
+	suggest_name(b, &b->parser.model.whole.groups, word);
 	return seg_build_error(b, word->at, EINVAL, "'%s' is no group, address, prefix or range",
 			       text);
 }
@@ -194,11 +207,14 @@ static int set_append(struct seg_build *b, const struct seg_word *word, seg_inte
 static int address_append(struct seg_build *b, const struct seg_word *word, seg_intervals *to)
 {
 	const char *text = seg_build_text(b, word);
-	uint32_t group = name_find(b, &b->parser.model.groups, &b->group_index, text);
+	bool name = !(word->flags & SEG_WORD_LISTED);
+	uint32_t group = SEG_INDEX_NONE;
 	struct seg_range range;
 	int r;
 
-	if (!strcmp(text, "any"))
+	if (name)
+		group = name_find(b, &b->parser.model.whole.groups, &b->group_index, text);
+	if (name && !strcmp(text, "any"))
 		return SEG_PUSH(to, SEG_INTERVAL_ALL);
 	if (group == SEG_INDEX_NONE) {
 		r = seg_range_parse(text, word->len, &range);
@@ -216,7 +232,7 @@ static int words_gather(struct seg_build *b, const struct seg_list *list, bool n
 		const struct seg_word *word = &b->parser.model.words.item[list->first + i];
 		int r;
 
-		if (word->negative != negative)
+		if (((word->flags & SEG_WORD_NEGATIVE) != 0) != negative)
 			continue;
 		r = address_append(b, word, to);
 		if (r)
@@ -249,7 +265,7 @@ int seg_build_list_set(struct seg_build *b, const struct seg_list *list, uint32_
 
 static int group_unfold(struct seg_build *b, uint32_t group, const struct seg_word *word)
 {
-	const struct seg_named *named = &b->parser.model.groups.item[group];
+	const struct seg_named *named = &b->parser.model.whole.groups.item[group];
 	int r = name_open(b, &b->groups[group], word);
 
 	if (r)
@@ -271,7 +287,7 @@ static int service_error(struct seg_build *b, const struct seg_word *word, int r
 	const char *text = seg_build_text(b, word);
 
 	if (r == -ENOENT)
-		suggest_name(b, &b->parser.model.services, word);
+		suggest_name(b, &b->parser.model.whole.services, word);
 	if ((r == -ENOENT || r == -ESRCH) && nearest->best)
 		seg_build_mend(b, "did you mean '%s'?", nearest->best);
 	if (r == -ESRCH)
@@ -290,7 +306,8 @@ static int service_unfold(struct seg_build *b, uint32_t item, const struct seg_w
 
 	if (r)
 		return r < 0 ? r : 0;
-	r = seg_build_service_list(b, &b->parser.model.services.item[item].words, &state->items);
+	r = seg_build_service_list(b, &b->parser.model.whole.services.item[item].words,
+				   &state->items);
 	name_close(b, state);
 	return r;
 }
@@ -298,7 +315,7 @@ static int service_unfold(struct seg_build *b, uint32_t item, const struct seg_w
 static int service_append(struct seg_build *b, const struct seg_word *word, seg_services *out)
 {
 	const char *text = seg_build_text(b, word);
-	uint32_t item = name_find(b, &b->parser.model.services, &b->service_index, text);
+	uint32_t item = name_find(b, &b->parser.model.whole.services, &b->service_index, text);
 	const seg_services *from;
 	struct seg_nearest nearest;
 	struct seg_service service;
@@ -339,24 +356,25 @@ static int names_unfold(struct seg_build *b)
 	const struct seg_model *model = &b->parser.model;
 	int r = 0;
 
-	b->groups = calloc(model->groups.n + 1u, sizeof(*b->groups));
-	b->services = calloc(model->services.n + 1u, sizeof(*b->services));
+	b->groups = calloc(model->whole.groups.n + 1u, sizeof(*b->groups));
+	b->services = calloc(model->whole.services.n + 1u, sizeof(*b->services));
+	b->services_n = b->services ? model->whole.services.n : 0;
 	if (!b->groups || !b->services)
 		return -ENOMEM;
-	for (uint32_t i = 0; !r && i < model->groups.n; i++)
-		r = group_unfold(b, i, &model->groups.item[i].name);
-	for (uint32_t i = 0; !r && i < model->services.n; i++)
-		r = service_unfold(b, i, &model->services.item[i].name);
+	for (uint32_t i = 0; !r && i < model->whole.groups.n; i++)
+		r = group_unfold(b, i, &model->whole.groups.item[i].name);
+	for (uint32_t i = 0; !r && i < model->whole.services.n; i++)
+		r = service_unfold(b, i, &model->whole.services.item[i].name);
 	return r;
 }
 
 int seg_build_names(struct seg_build *b)
 {
 	const struct seg_model *model = &b->parser.model;
-	int r = names_index(b, &model->groups, &b->group_index, "group");
+	int r = names_index(b, &model->whole.groups, &b->group_index, "group");
 
 	if (!r)
-		r = names_index(b, &model->services, &b->service_index, "service");
+		r = names_index(b, &model->whole.services, &b->service_index, "service");
 	if (!r)
 		r = group_names_check(b);
 	if (!r)

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * keys.c - the policy language: a row a key, in the order in which the normal
+ * form has them. A choice or key with a `mend` is refused by apply, by name.
+ */
+#include <errno.h>
+
+#include "language.h"
+
+#define NS_PER_S 1000000000ull
+#define DAY_NS   (86400 * NS_PER_S)
+#define MOST     (1 << 26) /* of anything that is counted */
+
+#define AT(type, member) .offset = offsetof(struct type, member)
+#define TABLE_OF(rows)   .keys = rows, .n = SEG_ARRAY_SIZE(rows)
+#define INGRESS_ONLY     "remove it: this version filters what arrives, not what leaves"
+
+/* --- choices --------------------------------------------------------------- */
+
+static const struct seg_choice VERDICTS[] = {
+	{"allow", SEG_VERDICT_ALLOW, NULL}, {"deny", SEG_VERDICT_DENY, NULL}, {0}};
+
+static const struct seg_choice EGRESS_VERDICTS[] = {
+	{"allow", SEG_VERDICT_ALLOW, NULL}, {"deny", SEG_VERDICT_DENY, INGRESS_ONLY}, {0}};
+
+static const struct seg_choice DIRECTIONS[] = {{"ingress", 1 << SEG_INGRESS, NULL},
+					       {"egress", 1 << SEG_EGRESS, INGRESS_ONLY},
+					       {"forward", 1 << SEG_FORWARD, NULL},
+					       {"any", SEG_DIRECTIONS_ANY, NULL},
+					       {0}};
+
+static const struct seg_choice ON_LOSS[] = {{"sessions", SEG_ON_LOSS_SESSIONS, NULL},
+					    {"pass", SEG_ON_LOSS_PASS, NULL},
+					    {"drop", SEG_ON_LOSS_DROP, NULL},
+					    {0}};
+
+static const struct seg_choice ON_CHANGE[] = {
+	{"rejudge", SEG_ON_CHANGE_REJUDGE, NULL},
+	{"keep", SEG_ON_CHANGE_KEEP,
+	 "write 'rejudge': a new policy judges the sessions that are there"},
+	{0}};
+
+static const struct seg_choice SYN_PROTECT[] = {
+	{"auto", SEG_SYN_PROTECT_AUTO, NULL},
+	{"always", SEG_SYN_PROTECT_ALWAYS, "write 'auto' or 'off'"},
+	{"off", SEG_SYN_PROTECT_OFF, NULL},
+	{0}};
+
+static const struct seg_choice UNMATCHED[] = {
+	{"slow", SEG_UNMATCHED_SLOW, NULL},
+	{"pass", SEG_UNMATCHED_PASS, "write 'slow': every new flow is judged by the worker"},
+	{"drop", SEG_UNMATCHED_DROP, "write 'slow': every new flow is judged by the worker"},
+	{0}};
+
+static const struct seg_choice STAGES[] = {
+	{"enforce", SEG_STAGE_ENFORCE, NULL},
+	{"shadow", SEG_STAGE_SHADOW, "remove the rule; --observe shadows the whole policy"},
+	{0}};
+
+static const struct seg_choice BOOLEANS[] = {{"true", 1, NULL}, {"false", 0, NULL}, {0}};
+
+static const struct seg_choice PICKUP[] = {{"loose", SEG_PICKUP_ALWAYS, NULL}, {0}};
+
+static const struct seg_choice PER[] = {{"rule", SEG_PER_RULE, NULL},
+					{"source", SEG_PER_SOURCE, NULL},
+					{"destination", SEG_PER_DESTINATION, NULL},
+					{0}};
+
+/* --- defaults -------------------------------------------------------------- */
+
+static const struct seg_policy_key TIMEOUT_KEYS[] = {
+#define X(id, key, seconds)                                                                        \
+	{.name = key,                                                                              \
+	 .type = &SEG_TYPE_DURATION,                                                               \
+	 AT(seg_defaults, timeout_ns[SEG_TIMEOUT_##id]),                                           \
+	 .min = NS_PER_S,                                                                          \
+	 .max = 20 * DAY_NS},
+	SEG_TIMEOUTS(X)
+#undef X
+};
+static const struct seg_keys TIMEOUT_TABLE = {
+	.what = "'timeouts'", TABLE_OF(TIMEOUT_KEYS), .settings = true};
+
+#define SLOW_MEND "remove it: what the slow path takes has no bound of its own"
+
+static const struct seg_policy_key SLOW_PATH_KEYS[] = {
+	{.name = "rate",
+	 .type = &SEG_TYPE_RATE,
+	 AT(seg_defaults, slow_rate),
+	 .min = 1,
+	 .max = MOST,
+	 .wish = "slow-path: rate",
+	 .mend = SLOW_MEND},
+	{.name = "per-source",
+	 .type = &SEG_TYPE_RATE,
+	 AT(seg_defaults, slow_source_rate),
+	 .min = 1,
+	 .max = MOST,
+	 .wish = "slow-path: per-source",
+	 .mend = SLOW_MEND},
+};
+static const struct seg_keys SLOW_PATH_TABLE = {
+	.what = "'slow-path'", TABLE_OF(SLOW_PATH_KEYS), .settings = true};
+
+static const struct seg_policy_key LIMIT_KEYS[] = {
+	{.name = "sessions",
+	 .type = &SEG_TYPE_COUNT,
+	 AT(seg_defaults, sessions_max),
+	 .min = 1,
+	 .max = MOST},
+	{.name = "half-open",
+	 .type = &SEG_TYPE_COUNT,
+	 AT(seg_defaults, half_open_max),
+	 .min = 1,
+	 .max = MOST},
+	{.name = "denied",
+	 .type = &SEG_TYPE_COUNT,
+	 AT(seg_defaults, denied_max),
+	 .min = 1,
+	 .max = MOST},
+	{.name = "masks",
+	 .type = &SEG_TYPE_COUNT,
+	 AT(seg_defaults, masks_max),
+	 .min = 1,
+	 .max = SEG_MASKS_MAX},
+	{.name = "slow-path", .type = &SEG_TYPE_MAP, .table = &SLOW_PATH_TABLE},
+};
+static const struct seg_keys LIMIT_TABLE = {
+	.what = "'limits'", TABLE_OF(LIMIT_KEYS), .settings = true};
+
+static const struct seg_policy_key ETHERTYPE_KEYS[] = {
+	{.name = "allow", .type = &SEG_TYPE_ETHERTYPES, AT(seg_defaults, ethertype)},
+};
+static const struct seg_keys ETHERTYPE_TABLE = {
+	.what = "'ethertypes'", TABLE_OF(ETHERTYPE_KEYS), .settings = true};
+
+static const struct seg_policy_key DEFAULT_KEYS[] = {
+	{.name = "ingress",
+	 .type = &SEG_TYPE_CHOICE,
+	 AT(seg_defaults, verdict[SEG_INGRESS]),
+	 .choices = VERDICTS},
+	{.name = "egress",
+	 .type = &SEG_TYPE_CHOICE,
+	 AT(seg_defaults, verdict[SEG_EGRESS]),
+	 .choices = EGRESS_VERDICTS},
+	{.name = "forward",
+	 .type = &SEG_TYPE_CHOICE,
+	 AT(seg_defaults, verdict[SEG_FORWARD]),
+	 .choices = VERDICTS},
+	{.name = "on-worker-loss",
+	 .type = &SEG_TYPE_CHOICE,
+	 AT(seg_defaults, on_loss),
+	 .choices = ON_LOSS},
+	{.name = "on-change",
+	 .type = &SEG_TYPE_CHOICE,
+	 AT(seg_defaults, on_change),
+	 .choices = ON_CHANGE},
+	{.name = "attach-learn",
+	 .type = &SEG_TYPE_DURATION,
+	 AT(seg_defaults, attach_learn_ns),
+	 .max = DAY_NS},
+	{.name = "pickup",
+	 .type = &SEG_TYPE_DURATION,
+	 AT(seg_defaults, pickup_ns),
+	 .max = DAY_NS,
+	 .choices = PICKUP},
+	{.name = "syn-protect",
+	 .type = &SEG_TYPE_CHOICE,
+	 AT(seg_defaults, syn_protect),
+	 .choices = SYN_PROTECT},
+	{.name = "unmatched",
+	 .type = &SEG_TYPE_CHOICE,
+	 AT(seg_defaults, unmatched),
+	 .choices = UNMATCHED},
+	{.name = "ethertypes", .type = &SEG_TYPE_MAP, .table = &ETHERTYPE_TABLE},
+	{.name = "timeouts", .type = &SEG_TYPE_MAP, .table = &TIMEOUT_TABLE},
+	{.name = "limits", .type = &SEG_TYPE_MAP, .table = &LIMIT_TABLE},
+};
+const struct seg_keys SEG_DEFAULT_TABLE = {
+	.what = "'defaults'", TABLE_OF(DEFAULT_KEYS), .settings = true};
+
+const struct seg_defaults SEG_DEFAULTS = {
+	.timeout_ns =
+		{
+#define X(id, key, seconds) [SEG_TIMEOUT_##id] = seconds * NS_PER_S,
+			SEG_TIMEOUTS(X)
+#undef X
+		},
+	.pickup_ns = 5 * NS_PER_S,
+	.attach_learn_ns = 5 * NS_PER_S,
+	.sessions_max = 1000000,
+	.half_open_max = 64000,
+	.denied_max = 64000,
+	.masks_max = 64,
+	.slow_rate = 200000,
+	.slow_source_rate = 1000,
+	.ethertype = {0x0806},
+	.verdict = {[SEG_INGRESS] = SEG_VERDICT_DENY,
+		    [SEG_EGRESS] = SEG_VERDICT_ALLOW,
+		    [SEG_FORWARD] = SEG_VERDICT_DENY},
+	.on_loss = SEG_ON_LOSS_SESSIONS,
+	.on_change = SEG_ON_CHANGE_REJUDGE,
+	.syn_protect = SEG_SYN_PROTECT_AUTO,
+	.unmatched = SEG_UNMATCHED_SLOW,
+};
+
+/* --- groups, services -------------------------------------------------------- */
+
+/* The first row is also the plain form: a word or a list. */
+static const struct seg_policy_key GROUP_KEYS[] = {
+	{.name = "include", .type = &SEG_TYPE_WORDS, .flags = SEG_KEY_NOT},
+	{.name = "except", .type = &SEG_TYPE_WORDS, .flags = SEG_KEY_NEGATIVE},
+	{.name = "file", .type = &SEG_TYPE_LIST_FILE},
+};
+static const struct seg_keys GROUP_TABLE = {.what = "a group", TABLE_OF(GROUP_KEYS)};
+
+static const struct seg_policy_key SERVICE_KEYS[] = {
+	{.name = "services", .type = &SEG_TYPE_WORDS},
+};
+static const struct seg_keys SERVICE_TABLE = {.what = "a service", TABLE_OF(SERVICE_KEYS)};
+
+/* --- rules ------------------------------------------------------------------- */
+
+static int limit_check(struct seg_parser *parser, const void *target, uint32_t at)
+{
+	const struct seg_limit *limit = &((const struct seg_rule_text *)target)->limit;
+
+	if (limit->burst && !limit->rate)
+		return seg_parser_error(parser, at, EINVAL, "'burst' needs a 'rate'");
+	if (limit->rate || limit->sessions)
+		return 0;
+	seg_parser_mend(parser, "as in limit: {rate: 1000/s, per: source} or {sessions: 100}");
+	return seg_parser_error(parser, at, EINVAL, "'limit' needs 'rate' or 'sessions'");
+}
+
+static const struct seg_policy_key RULE_LIMIT_KEYS[] = {
+	{.name = "rate",
+	 .type = &SEG_TYPE_RATE,
+	 AT(seg_rule_text, limit.rate),
+	 .min = 1,
+	 .max = MOST},
+	{.name = "burst",
+	 .type = &SEG_TYPE_COUNT,
+	 AT(seg_rule_text, limit.burst),
+	 .min = 1,
+	 .max = MOST},
+	{.name = "sessions",
+	 .type = &SEG_TYPE_COUNT,
+	 AT(seg_rule_text, limit.sessions),
+	 .min = 1,
+	 .max = MOST},
+	{.name = "per", .type = &SEG_TYPE_CHOICE, AT(seg_rule_text, limit.per), .choices = PER},
+};
+static const struct seg_keys RULE_LIMIT_TABLE = {
+	.what = "'limit'", TABLE_OF(RULE_LIMIT_KEYS), .check = limit_check};
+
+static int rule_check(struct seg_parser *parser, const void *target, uint32_t at)
+{
+	const struct seg_rule_text *rule = target;
+
+	if (!(rule->limit.rate || rule->limit.sessions) || rule->verdict == SEG_VERDICT_ALLOW)
+		return 0;
+	seg_parser_mend(parser, "a limit is for what a rule allows; what is beyond it is denied");
+	return seg_parser_error(parser, at, EINVAL, "'limit' in a rule that denies");
+}
+
+static const struct seg_policy_key RULE_KEYS[] = {
+	{.name = "id", .type = &SEG_TYPE_NAME, AT(seg_rule_text, id), .table = &SEG_RULE_TABLE},
+	{.name = "direction",
+	 .type = &SEG_TYPE_CHOICE,
+	 AT(seg_rule_text, directions),
+	 .choices = DIRECTIONS},
+	{.name = "from", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, from), .flags = SEG_KEY_NOT},
+	{.name = "to", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, to), .flags = SEG_KEY_NOT},
+	{.name = "service", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, service)},
+	{.name = "source-port", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, source_port)},
+	{.name = "tcp-flags", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, tcp_flags)},
+	{.name = "dscp", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, dscp)},
+	{.name = "vlan", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, vlan)},
+	{.name = "iface", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, iface)},
+	{.name = "action",
+	 .type = &SEG_TYPE_CHOICE,
+	 AT(seg_rule_text, verdict),
+	 .flags = SEG_KEY_REQUIRED,
+	 .choices = VERDICTS},
+	{.name = "log", .type = &SEG_TYPE_CHOICE, AT(seg_rule_text, log), .choices = BOOLEANS},
+	{.name = "stage", .type = &SEG_TYPE_CHOICE, AT(seg_rule_text, stage), .choices = STAGES},
+	{.name = "limit",
+	 .type = &SEG_TYPE_MAP,
+	 .table = &RULE_LIMIT_TABLE,
+	 .wish = "limit",
+	 .mend = "remove it: the rule would allow without a limit"},
+};
+const struct seg_keys SEG_RULE_TABLE = {.what = "a rule", TABLE_OF(RULE_KEYS), .check = rule_check};
+
+/* --- a policy ------------------------------------------------------------------ */
+
+static const struct seg_policy_key POLICY_KEYS[] = {
+	{.name = "version",
+	 .type = &SEG_TYPE_VERSION,
+	 AT(seg_part, version),
+	 .flags = SEG_KEY_REQUIRED,
+	 .min = 1,
+	 .max = 1},
+	{.name = "name", .type = &SEG_TYPE_NAME, AT(seg_part, name), .table = &SEG_POLICY_TABLE},
+	{.name = "include", .type = &SEG_TYPE_WORDS, AT(seg_part, include), .flags = SEG_KEY_BARE},
+	{.name = "defaults",
+	 .type = &SEG_TYPE_MAP,
+	 AT(seg_part, defaults),
+	 .table = &SEG_DEFAULT_TABLE},
+	{.name = "failsafe",
+	 .type = &SEG_TYPE_WORDS,
+	 AT(seg_part, failsafe),
+	 .flags = SEG_KEY_BARE,
+	 .wish = "failsafe",
+	 .mend = "remove it, and let the first rule allow the service"},
+	{.name = "groups", .type = &SEG_TYPE_NAMES, AT(seg_part, groups), .table = &GROUP_TABLE},
+	{.name = "services",
+	 .type = &SEG_TYPE_NAMES,
+	 AT(seg_part, services),
+	 .table = &SERVICE_TABLE},
+	{.name = "rules", .type = &SEG_TYPE_RULES, AT(seg_part, rules), .table = &SEG_RULE_TABLE},
+};
+const struct seg_keys SEG_POLICY_TABLE = {.what = "a policy", TABLE_OF(POLICY_KEYS)};
