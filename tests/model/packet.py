@@ -239,7 +239,7 @@ def extension(packet, data, kind, at, length):
     elif kind == AH:
         if length < 12 or length % 8:  # RFC 4302 2.2
             raise Guard("extension-headers")
-    elif (data[at + 2] << 8 | data[at + 3]) & 0xFFF9:  # RFC 6946: neither offset nor M is whole
+    elif kind == FRAGMENT and (data[at + 2] << 8 | data[at + 3]) & 0xFFF9:  # RFC 6946: neither offset nor M is whole
         raise Guard("fragment")
 
 
