@@ -325,7 +325,7 @@ class Rule:
         self.source_ports = [span(text, 65535) for text in words(body.get("source-port", []))]
         self.vlan = vlan(body["vlan"]) if "vlan" in body else None
         self.iface = body.get("iface")
-        self.flags = tcp_flags(body["tcp-flags"]) if "tcp-flags" in body else None
+        self.flags = [tcp_flags(text) for text in words(body.get("tcp-flags", []))]
         self.dscp = {dscp(text) for text in words(body["dscp"])} if "dscp" in body else None
         if self.source_ports and not any(service.may_have_ports() for service in self.services):
             raise PolicyError("'source-port' with a service that has no ports")
@@ -339,7 +339,7 @@ class Rule:
             and (self.dst is None or (packet.family, packet.dst) in self.dst)
             and any(service.matches(packet) for service in self.services)
             and (not self.source_ports or self.from_port(packet))
-            and (self.flags is None or self.has_flags(packet))
+            and (not self.flags or self.has_flags(packet))
             and (self.dscp is None or packet.dscp in self.dscp)
         )
 
@@ -349,8 +349,8 @@ class Rule:
         )
 
     def has_flags(self, packet):
-        value, mask = self.flags
-        return packet.proto == TCP and packet.flags & mask == value
+        set_now = packet.flags
+        return packet.proto == TCP and any(set_now & mask == value for value, mask in self.flags)
 
 
 def vlan(text):
@@ -362,11 +362,12 @@ def vlan(text):
 
 
 def tcp_flags(text):
-    """(value, mask) of `syn/syn+ack`."""
+    """(value, mask) of `syn/syn+ack`; `rst` alone is `rst/rst`."""
     parts = [flag_sum(part) for part in text.split("/")]
-    if len(parts) != 2 or parts[0] & ~parts[1]:
-        raise PolicyError(f"'{text}' is no value/mask of TCP flags")
-    return tuple(parts)
+    value, mask = parts[0], parts[-1]
+    if len(parts) > 2 or value & ~mask:
+        raise PolicyError(f"'{text}' is no value/mask of TCP flags, or can never match")
+    return value, mask
 
 
 def flag_sum(text):
@@ -415,7 +416,7 @@ class Names:
         for item in words(body.get("include", [])):
             found |= self.address(item)
         if "file" in body:
-            found |= address_file(os.path.join(folder, body["file"]))
+            found |= address_file(os.path.join(folder, *words(body["file"])))
         for item in words(body.get("except", [])):
             found -= self.address(item)
         return found

@@ -58,6 +58,7 @@ FLAGS = [
     "syn+ece/syn+ece+cwr",
     "ack/ack",
     "psh/psh",
+    "psh",
 ]
 DSCPS = ["cs0", "cs1", "af11", "af43", "ef", 0, 8, 46, 63]
 
@@ -190,7 +191,7 @@ class PolicyMaker:
 
     def rare(self, body):
         if self.often(0.1):
-            body["tcp-flags"] = self.rng.choice(FLAGS)
+            body["tcp-flags"] = self.some(lambda: self.rng.choice(FLAGS), 2)
         if self.often(0.1):
             body["dscp"] = (
                 self.some(lambda: self.rng.choice(DSCPS))

@@ -2,7 +2,20 @@
 """The policy language, a rule and a packet at a time."""
 
 import packet
-from build import ACK, PSH, SYN, echo, ethernet, icmp_packet, ip4, ip6, tcp_packet, udp, udp_packet
+from build import (
+    ACK,
+    PSH,
+    RST,
+    SYN,
+    echo,
+    ethernet,
+    icmp_packet,
+    ip4,
+    ip6,
+    tcp_packet,
+    udp,
+    udp_packet,
+)
 from case import A, B, C, A6, B6, MS, S, Folder
 from policy import PolicyError
 
@@ -154,6 +167,9 @@ class Language(Folder):
             "tcp-flags: syn/syn+ack,", tcp_packet(A, B, 1, 2, SYN | ACK), udp_packet(A, B, 1, 2)
         )
         self.no("tcp-flags: syn+ece/syn+ece,", syn)
+        self.yes("tcp-flags: syn,", syn, tcp_packet(A, B, 1, 2, SYN | ACK))
+        self.yes("tcp-flags: [rst, syn/syn+psh],", syn, tcp_packet(A, B, 1, 2, RST))
+        self.no("tcp-flags: [rst, syn/syn+psh],", tcp_packet(A, B, 1, 2, SYN | PSH))
         self.yes("dscp: ef,", ip4(A, B, 47, tos=46 << 2 | 1))
         self.yes("dscp: [af11, 46],", ip4(A, B, 47, tos=10 << 2), ip6(A6, B6, 47, dscp=46))
         self.no("dscp: [af11, 46],", ip4(A, B, 47))
@@ -211,7 +227,7 @@ class Language(Folder):
             "rules: [{id: a, action: deny}, {id: a, action: deny}]",
             "services: {a: [a]}",
             "rules: [{dscp: 64, action: deny}]",
-            "rules: [{tcp-flags: syn, action: deny}]",
+            "rules: [{tcp-flags: syn/ack, action: deny}]",
             "defaults: {pickup: 5}",
             "defaults: {timeouts: {udp: 30}}",
             "include: [policy.yaml]",
