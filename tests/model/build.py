@@ -31,7 +31,20 @@ def pseudo(src, dst, proto, length):
 # --- network -----------------------------------------------------------------------
 
 
-def ip4(src, dst, proto, body=b"", ttl=64, tos=0, ident=1, fragment=0, options=b"", first=None, total=None, check=None):
+def ip4(
+    src,
+    dst,
+    proto,
+    body=b"",
+    ttl=64,
+    tos=0,
+    ident=1,
+    fragment=0,
+    options=b"",
+    first=None,
+    total=None,
+    check=None,
+):
     size = 20 + len(options)
     head = struct.pack(
         "!BBHHHBBH4s4s",
@@ -104,7 +117,9 @@ def udp(src, dst, sport, dport, data=b"", length=None, check=None, proto=17):
     said = (size if proto == 17 else 0) if length is None else length
     whole = struct.pack("!HHHH", sport, dport, said, 0) + data
     covered = whole[:said] if proto == 136 and said else whole
-    value = (checksum(pseudo(src, dst, proto, size) + covered) or 0xFFFF) if check is None else check
+    value = (
+        (checksum(pseudo(src, dst, proto, size) + covered) or 0xFFFF) if check is None else check
+    )
     return whole[:6] + struct.pack("!H", value) + whole[8:]
 
 
@@ -137,10 +152,11 @@ def echo(src, dst, ident, reply=False, **more):
 
 
 def ethernet(packet, vlans=(), ethertype=None, tpids=(0x88A8, 0x8100)):
-    """A frame; of several tags the outer is a service tag. The packet's first nibble tells its kind."""
+    """A frame, its tags outer first. Without `ethertype`, the packet's first nibble tells it."""
     kind = ethertype or (0x86DD if packet[:1] and packet[0] >> 4 == 6 else 0x0800)
     tags = b"".join(
-        struct.pack("!HH", tpids[1] if number == len(vlans) else tpids[0], vid) for number, vid in enumerate(vlans, 1)
+        struct.pack("!HH", tpids[1] if number == len(vlans) else tpids[0], vid)
+        for number, vid in enumerate(vlans, 1)
     )
     return b"\2\0\0\0\0\2" + b"\2\0\0\0\0\1" + tags + struct.pack("!H", kind) + packet
 
@@ -161,5 +177,11 @@ def refit(packet):
     if at is None or len(body) < at + 2:
         return packet
     body = body[:at] + b"\0\0" + body[at + 2 :]
-    before = b"" if proto == 1 else pseudo(str(ipaddress.ip_address(src)), str(ipaddress.ip_address(dst)), proto, len(body))
+    before = (
+        b""
+        if proto == 1
+        else pseudo(
+            str(ipaddress.ip_address(src)), str(ipaddress.ip_address(dst)), proto, len(body)
+        )
+    )
     return packet[:size] + body[:at] + struct.pack("!H", checksum(before + body)) + body[at + 2 :]

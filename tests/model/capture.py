@@ -98,7 +98,10 @@ def pcap_order(head):
 def read_pcap(data, order):
     if len(data) < 24:
         raise CaptureError("the file ends within its header")
-    magic, link = struct.unpack(order + "I", data[:4])[0], struct.unpack(order + "I", data[20:24])[0]
+    magic, link = (
+        struct.unpack(order + "I", data[:4])[0],
+        struct.unpack(order + "I", data[20:24])[0],
+    )
     unit, extra = PCAP[magic]
     link = known(link & 0x03FFFFFF)
     head = struct.Struct(order + "IIII")
@@ -140,7 +143,9 @@ class Interface:
         more = options(order, body[8:])
         resolution = more.get(9, b"\6")[0]
         self.units = 2 ** (resolution & 127) if resolution & 128 else 10**resolution
-        self.offset = struct.unpack(order + "q", more[14])[0] * NSEC if len(more.get(14, b"")) == 8 else 0
+        self.offset = (
+            struct.unpack(order + "q", more[14])[0] * NSEC if len(more.get(14, b"")) == 8 else 0
+        )
 
     def time(self, high, low):
         return (high << 32 | low) * NSEC // self.units + self.offset
@@ -169,7 +174,9 @@ def packet_of(order, kind, body, interfaces):
         (wire,), iface = struct.unpack_from(order + "I", body), interfaces[0]
         captured = min(wire, iface.snap or wire, len(body) - 4)
         return record(iface.link, 0, body[4 : 4 + captured], wire, order)
-    number, high, low, captured, wire = struct.unpack_from(order + ("IIIII" if kind == ENHANCED else "HxxIIII"), body)
+    number, high, low, captured, wire = struct.unpack_from(
+        order + ("IIIII" if kind == ENHANCED else "HxxIIII"), body
+    )
     if captured > len(body) - 20:
         raise CaptureError("a packet is longer than its block")
     iface = interfaces[number]

@@ -43,7 +43,9 @@ class Product:
     def __init__(self, xdpseg, path, policy, local):
         command = [xdpseg, "replay", path, "--policy", policy, "--json", "--packets"]
         self.command = command + (["--local", local] if local else [])
-        ran = subprocess.run(self.command, capture_output=True, text=True, errors="replace", timeout=600, check=False)
+        ran = subprocess.run(
+            self.command, capture_output=True, text=True, errors="replace", timeout=600, check=False
+        )
         self.status, self.errors = ran.returncode, ran.stderr.strip()
         self.answers, self.summary = [], None
         for line in ran.stdout.splitlines():
@@ -172,8 +174,8 @@ class Comparison:
             self.tell(kind, record, model)
 
     def tell(self, kind, record, model):
-        print(f"\n{kind} differs, packet {model['n']}, time {record.time / 1e9:.9f}, {len(record.frame)} bytes"
-              f"{', cut' if record.cut else ''}")
+        cut = ", cut" if record.cut else ""
+        print(f"\n{kind} differs, packet {model['n']}, time {record.time / 1e9:.9f}{cut}")
         print("  " + " ".join(self.product.command))
         print(f"  product {json.dumps({name: self.answer.get(name) for name in model})}")
         print(f"  model   {json.dumps(model)}")
@@ -186,7 +188,9 @@ class Comparison:
             agreed = bool(product.status) == bool(error)
             self.counts["both refuse the capture" if agreed else "ending differs"] += 1
             if not agreed:
-                self.say(f"product exit {product.status} ({product.errors or 'no word'}), model {error or 'no error'}")
+                self.say(
+                    f"product exit {product.status}: {product.errors}; model {error or 'reads it'}"
+                )
             return
         if len(product.answers) != self.summary.packets:
             self.counts["count differs"] += 1
@@ -197,9 +201,13 @@ class Comparison:
         verdicts = said.get("verdicts", {})
         listed = Counter(answer.get("verdict") for answer in self.product.answers)
         right = said.get("packets") == model.packets == sum(verdicts.values())
-        if not right or any(listed[verdict] != verdicts.get(verdict) for verdict in ("allow", "deny")):
+        if not right or any(
+            listed[verdict] != verdicts.get(verdict) for verdict in ("allow", "deny")
+        ):
             self.counts["summary differs"] += 1
-            self.say(f"summary {said.get('packets')} packets, {verdicts}; model {model.packets}, {dict(model.verdicts)}")
+            self.say(
+                f"summary {said.get('packets')} packets, {verdicts}; model {model.packets}, {dict(model.verdicts)}"
+            )
 
     def say(self, text):
         print(f"\n{text}\n  " + " ".join(self.product.command))
@@ -243,7 +251,9 @@ def arguments(argv):
     parser.add_argument("--xdpseg", required=True, metavar="PATH")
     parser.add_argument("--policy", default=[], action="append", metavar="FILE")
     parser.add_argument("--local", default="", metavar="PREFIX,...")
-    parser.add_argument("--show", type=int, default=3, metavar="N", help="differences shown a capture")
+    parser.add_argument(
+        "--show", type=int, default=3, metavar="N", help="differences shown a capture"
+    )
     parser.add_argument("--seeds", type=seed_range, default=(), metavar="FIRST[-LAST]")
     parser.add_argument("--packets", type=int, default=400)
     parser.add_argument("--plain", action="store_true")

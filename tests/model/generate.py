@@ -87,7 +87,9 @@ class CaptureMaker:
         kind = 0x86DD if packet[:1] and packet[0] >> 4 == 6 else 0x0800
         if packet and rng.random() < 0.06:
             packet = self.broken(packet)
-        frame = ethernet(packet, tags, kind, rng.choice([(0x88A8, 0x8100), (0x8100, 0x8100), (0x88A8, 0x88A8)]))
+        frame = ethernet(
+            packet, tags, kind, rng.choice([(0x88A8, 0x8100), (0x8100, 0x8100), (0x88A8, 0x88A8)])
+        )
         if rng.random() < 0.1:
             frame += bytes(rng.choice([1, 4, 18]))
         if rng.random() < 0.005:
@@ -96,13 +98,15 @@ class CaptureMaker:
 
     def no_ip(self):
         rng, tags = self.rng, self.tags()
-        return rng.choice([
-            ethernet(bytes(28), tags, 0x0806),
-            ethernet(bytes(27), tags, 0x0806),
-            ethernet(bytes(46), tags, 0x88CC),
-            ethernet(bytes(46), tags, 46),
-            ethernet(bytes(46), tags, 0x8847),
-        ])  # fmt: skip
+        return rng.choice(
+            [
+                ethernet(bytes(28), tags, 0x0806),
+                ethernet(bytes(27), tags, 0x0806),
+                ethernet(bytes(46), tags, 0x88CC),
+                ethernet(bytes(46), tags, 46),
+                ethernet(bytes(46), tags, 0x8847),
+            ]
+        )
 
     def packets(self, count):
         for _ in range(count):

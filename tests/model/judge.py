@@ -3,7 +3,8 @@
 import ipaddress
 from collections import Counter
 
-from packet import ACK, ECHO_REPLY, FIN, ICMP, ICMPV6, RST, SYN, TCP, good_checksum, parse
+from checksum import good_checksum
+from packet import ACK, ECHO_REPLY, FIN, ICMP, ICMPV6, RST, SYN, TCP, parse
 from policy import LOOSE
 from session import Session
 
@@ -17,7 +18,13 @@ class Answer:
     __slots__ = ("packet", "verdict", "rule", "path", "reason", "session")
 
     def __init__(self, packet, verdict, rule, path, reason, session=None):
-        self.packet, self.verdict, self.rule, self.path, self.reason = packet, verdict, rule, path, reason
+        self.packet, self.verdict, self.rule, self.path, self.reason = (
+            packet,
+            verdict,
+            rule,
+            path,
+            reason,
+        )
         self.session = session
 
 
@@ -36,7 +43,9 @@ class Judge:
         self.policy, self.iface = policy, iface
         self.oracle = oracle or (lambda question: None)
         self.local = [ipaddress.ip_network(prefix) for prefix in local]
-        self.local = [(net.version, int(net.network_address), int(net.netmask)) for net in self.local]
+        self.local = [
+            (net.version, int(net.network_address), int(net.netmask)) for net in self.local
+        ]
         self.sessions, self.now, self.start = {}, 0, None
         self.made = 0
 
@@ -54,7 +63,9 @@ class Judge:
         if session is None:
             return self.first(packet)
         session.see(packet, self.now)
-        return Answer(packet, session.verdict, session.rule, "session", "session-" + session.verdict, session)
+        return Answer(
+            packet, session.verdict, session.rule, "session", "session-" + session.verdict, session
+        )
 
     def find(self, key, zone):
         """The live session, or None; one that has been idle for too long is forgotten."""
@@ -84,14 +95,16 @@ class Judge:
         midflow = packet.proto == TCP and packet.flags & (SYN | ACK | RST | FIN) != SYN
         if midflow and not self.picks_up():
             return guard(packet, "tcp-midflow")
-        if packet.proto in (ICMP, ICMPV6) and packet.type == ECHO_REPLY[packet.family]:
-            return guard(packet, "icmp-unasked", "slow")
         if not good_checksum(packet):
             return guard(packet, "bad-l4-checksum", "slow")
+        if packet.proto in (ICMP, ICMPV6) and packet.type == ECHO_REPLY[packet.family]:
+            return guard(packet, "icmp-unasked", "slow")
         verdict, rule = self.policy.decide(packet, self.direction(packet), self.iface)
         if midflow and verdict != "allow":
             return guard(packet, "tcp-midflow")
-        self.sessions[packet.key(), packet.vlan] = session = Session(verdict, rule, packet, self.now)
+        self.sessions[packet.key(), packet.vlan] = session = Session(
+            verdict, rule, packet, self.now
+        )
         self.made += 1
         return Answer(packet, verdict, rule, "slow", "rule-" + verdict, session)
 
@@ -106,7 +119,9 @@ class Judge:
             return "ingress"
         if self.is_local(packet.family, packet.src):
             return "ingress" if self.is_local(packet.family, packet.dst) else "egress"
-        return "ingress" if self.is_local(packet.family, packet.dst) or to_many(packet) else "forward"
+        return (
+            "ingress" if self.is_local(packet.family, packet.dst) or to_many(packet) else "forward"
+        )
 
     def is_local(self, family, address):
         return any(family == version and address & mask == net for version, net, mask in self.local)
@@ -124,7 +139,12 @@ class Summary:
 
     def __init__(self):
         self.packets = self.bytes = 0
-        self.verdicts, self.paths, self.reasons, self.rules = Counter(), Counter(), Counter(), Counter()
+        self.verdicts, self.paths, self.reasons, self.rules = (
+            Counter(),
+            Counter(),
+            Counter(),
+            Counter(),
+        )
 
     def add(self, record, answer):
         self.packets += 1
@@ -142,5 +162,9 @@ class Summary:
             "verdicts": {verdict: self.verdicts[verdict] for verdict in ("allow", "deny")},
             "paths": {path: self.paths[path] for path in ("session", "wildcard", "slow", "guard")},
             "reasons": dict(sorted(self.reasons.items())),
-            "rules": {rule: {"packets": count} for rule, count in sorted(self.rules.items()) if rule != "-"},
+            "rules": {
+                rule: {"packets": count}
+                for rule, count in sorted(self.rules.items())
+                if rule != "-"
+            },
         }

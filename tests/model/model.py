@@ -17,7 +17,15 @@ import capture
 from judge import Judge, Summary
 from policy import Policy, PolicyError
 
-PROTO_NAMES = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 58: "icmpv6", 132: "sctp", 136: "udplite"}
+PROTO_NAMES = {
+    1: "icmp",
+    6: "tcp",
+    17: "udp",
+    33: "dccp",
+    58: "icmpv6",
+    132: "sctp",
+    136: "udplite",
+}
 
 
 @functools.lru_cache(maxsize=1 << 16)

@@ -66,7 +66,9 @@ class Packet:
 
     def key(self):
         """The flow, the same from both sides, without its zone."""
-        return flow_key(self.family, self.proto, self.kind, self.src, self.sport, self.dst, self.dport)
+        return flow_key(
+            self.family, self.proto, self.kind, self.src, self.sport, self.dst, self.dport
+        )
 
 
 def flow_key(family, proto, kind, src, sport, dst, dport):
@@ -152,9 +154,9 @@ def martian4(src, dst):
     return (
         (src >> 24 == 0 and src != 0)
         or src >> 24 == 127
-        or src >> 28 >= 14
+        or src >> 28 == 14
+        or src == 0xFFFFFFFF
         or dst >> 24 in (0, 127)
-        or (dst >> 28 == 15 and dst != 0xFFFFFFFF)
         or src == dst
     )
 
@@ -287,7 +289,7 @@ def transport(packet, data, hops):
         icmp(packet, data, hops)
     elif proto in (SCTP, DCCP):  # RFC 9260 3, RFC 4340 5.1
         with_ports(packet, data, 12)
-    elif proto == IGMP and packet.family == 4:
+    elif proto == IGMP:
         igmp(packet, hops)
 
 
@@ -326,7 +328,9 @@ def is_dhcp_answer(packet):
 
 
 def igmp(packet, hops):
-    """RFC 2236 2, RFC 3376 4: eight bytes at least, and never forwarded."""
+    """RFC 2236 2, RFC 3376 4: eight bytes at least, and never forwarded; IPv6 has MLD."""
+    if packet.family == 6:
+        raise Guard("bad-header")
     if packet.end - packet.at < 8:
         raise Guard("truncated")
     raise allow("multicast-listener") if hops == 1 else Guard("off-link")
@@ -415,7 +419,13 @@ def quoted4(data, at, end, receiver):
         return None
     first, _, _, _, fragment, _, proto, _, src, dst = IP4.unpack_from(data, at)
     header = (first & 15) * 4
-    if first >> 4 != 4 or header < 20 or end - at < header + 8 or fragment & 0x1FFF or src != receiver:
+    if (
+        first >> 4 != 4
+        or header < 20
+        or end - at < header + 8
+        or fragment & 0x1FFF
+        or src != receiver
+    ):
         return None
     return quoted_flow(4, proto, data, at + header, src, dst)
 
@@ -462,61 +472,3 @@ def quoted_flow(family, proto, data, at, src, dst):
         kind, sport = icmp_ends(family, data, at)
         dport = sport
     return flow_key(family, proto, kind, src, sport, dst, dport)
-
-
-# --- checksums: RFC 1071 -----------------------------------------------------------
-
-
-def ones_sum(data):
-    """The 16-bit one's complement sum: 2^16 is 1 modulo 0xffff, and only nothing sums to 0."""
-    number = int.from_bytes(data, "big")
-    if len(data) & 1:
-        number <<= 8
-    return number and (number % 0xFFFF or 0xFFFF)
-
-
-def pseudo_header(packet, length):
-    """RFC 9293 3.1, RFC 8200 8.1."""
-    size = 4 if packet.family == 4 else 16
-    ends = packet.src.to_bytes(size, "big") + packet.dst.to_bytes(size, "big")
-    return ends + struct.pack("!II", length, packet.proto)
-
-
-def good_checksum(packet):
-    """Whether the transport checksum is right, is not used, or is left to the offload."""
-    check = CHECKSUMS.get(packet.proto)
-    return packet.cut or check is None or check(packet, packet.data[packet.at : packet.end])
-
-
-def tcp_checksum(packet, data):
-    return with_pseudo(packet, data, len(data), data[16:18])
-
-
-def udp_checksum(packet, data):
-    length = data[4] << 8 | data[5]
-    if data[6:8] == b"\0\0":
-        return packet.family == 4  # RFC 768; RFC 8200 8.1
-    return with_pseudo(packet, data[:length], length, data[6:8])
-
-
-def udplite_checksum(packet, data):
-    """RFC 3828 3.1: over what the coverage says; the pseudo-header counts all; 0 is not allowed."""
-    coverage = data[4] << 8 | data[5]
-    if data[6:8] == b"\0\0":
-        return False
-    return ones_sum(pseudo_header(packet, len(data)) + (data[:coverage] if coverage else data)) == 0xFFFF
-
-
-def with_pseudo(packet, data, length, field):
-    """Right, or the sum of the pseudo-header alone: what a sender leaves to its hardware."""
-    pseudo = pseudo_header(packet, length)
-    return ones_sum(pseudo + data) == 0xFFFF or int.from_bytes(field, "big") == ones_sum(pseudo)
-
-
-CHECKSUMS = {
-    TCP: tcp_checksum,
-    UDP: udp_checksum,
-    UDPLITE: udplite_checksum,
-    ICMP: lambda packet, data: ones_sum(data) == 0xFFFF,
-    ICMPV6: lambda packet, data: ones_sum(pseudo_header(packet, len(data)) + data) == 0xFFFF,
-}

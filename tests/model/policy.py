@@ -43,7 +43,9 @@ class Addresses:
         return Addresses({family: self.spans[family] + other.spans[family] for family in WIDTH})
 
     def __sub__(self, other):
-        return Addresses({family: without(self.spans[family], other.spans[family]) for family in WIDTH})
+        return Addresses(
+            {family: without(self.spans[family], other.spans[family]) for family in WIDTH}
+        )
 
 
 def merged(spans):
@@ -102,27 +104,51 @@ ICMPS = {"icmp": (4, ICMP), "icmpv6": (6, ICMPV6)}
 # nftables' names: nft(8), types "icmp type" and "icmpv6 type".
 ICMP_TYPES = {
     "icmp": {
-        "echo-reply": 0, "destination-unreachable": 3, "source-quench": 4, "redirect": 5,
-        "echo-request": 8, "router-advertisement": 9, "router-solicitation": 10,
-        "time-exceeded": 11, "parameter-problem": 12, "timestamp-request": 13,
-        "timestamp-reply": 14, "info-request": 15, "info-reply": 16,
-        "address-mask-request": 17, "address-mask-reply": 18,
+        "echo-reply": 0,
+        "destination-unreachable": 3,
+        "source-quench": 4,
+        "redirect": 5,
+        "echo-request": 8,
+        "router-advertisement": 9,
+        "router-solicitation": 10,
+        "time-exceeded": 11,
+        "parameter-problem": 12,
+        "timestamp-request": 13,
+        "timestamp-reply": 14,
+        "info-request": 15,
+        "info-reply": 16,
+        "address-mask-request": 17,
+        "address-mask-reply": 18,
     },
     "icmpv6": {
-        "destination-unreachable": 1, "packet-too-big": 2, "time-exceeded": 3,
-        "parameter-problem": 4, "echo-request": 128, "echo-reply": 129,
-        "mld-listener-query": 130, "mld-listener-report": 131, "mld-listener-done": 132,
-        "mld-listener-reduction": 132, "nd-router-solicit": 133, "nd-router-advert": 134,
-        "nd-neighbor-solicit": 135, "nd-neighbor-advert": 136, "nd-redirect": 137,
-        "router-renumbering": 138, "ind-neighbor-solicit": 141, "ind-neighbor-advert": 142,
+        "destination-unreachable": 1,
+        "packet-too-big": 2,
+        "time-exceeded": 3,
+        "parameter-problem": 4,
+        "echo-request": 128,
+        "echo-reply": 129,
+        "mld-listener-query": 130,
+        "mld-listener-report": 131,
+        "mld-listener-done": 132,
+        "mld-listener-reduction": 132,
+        "nd-router-solicit": 133,
+        "nd-router-advert": 134,
+        "nd-neighbor-solicit": 135,
+        "nd-neighbor-advert": 136,
+        "nd-redirect": 137,
+        "router-renumbering": 138,
+        "ind-neighbor-solicit": 141,
+        "ind-neighbor-advert": 142,
         "mld2-listener-report": 143,
     },
-}  # fmt: skip
+}
 
 # RFC 2474, 2597, 3246, 5865, 8622 and nftables' words for them.
 DSCP = {"be": 0, "df": 0, "le": 1, "lephb": 1, "ef": 46, "va": 44}
 DSCP.update({f"cs{number}": number * 8 for number in range(8)})
-DSCP.update({f"af{klass}{drop}": klass * 8 + drop * 2 for klass in range(1, 5) for drop in range(1, 4)})
+DSCP.update(
+    {f"af{klass}{drop}": klass * 8 + drop * 2 for klass in range(1, 5) for drop in range(1, 4)}
+)
 
 TCP_FLAGS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ece": 64, "cwr": 128}
 
@@ -234,13 +260,43 @@ class Loader(yaml.CBaseLoader):
 
 
 TOP = {"version", "name", "include", "defaults", "failsafe", "groups", "services", "rules"}
-RULE = {"id", "direction", "from", "to", "service", "source-port", "vlan", "iface", "tcp-flags", "dscp",
-        "stage", "action", "log", "limit"}  # fmt: skip
+RULE = {
+    "id",
+    "direction",
+    "from",
+    "to",
+    "service",
+    "source-port",
+    "vlan",
+    "iface",
+    "tcp-flags",
+    "dscp",
+    "stage",
+    "action",
+    "log",
+    "limit",
+}
 VERDICTS = {"ingress": "deny", "egress": "allow", "forward": "deny"}
 DIRECTIONS = ("ingress", "egress", "forward", "any")
-TIMEOUTS = {"tcp-established": "2h", "tcp-syn": "30s", "tcp-fin": "30s", "tcp-time-wait": "30s",
-            "udp": "30s", "udp-stream": "120s", "icmp": "10s", "other": "60s"}  # fmt: skip
-UNJUDGED = {"on-worker-loss", "on-change", "attach-learn", "syn-protect", "unmatched", "ethertypes", "limits"}
+TIMEOUTS = {
+    "tcp-established": "2h",
+    "tcp-syn": "30s",
+    "tcp-fin": "30s",
+    "tcp-time-wait": "30s",
+    "udp": "30s",
+    "udp-stream": "120s",
+    "icmp": "10s",
+    "other": "60s",
+}
+UNJUDGED = {
+    "on-worker-loss",
+    "on-change",
+    "attach-learn",
+    "syn-protect",
+    "unmatched",
+    "ethertypes",
+    "limits",
+}
 LOOSE = "loose"
 
 
@@ -259,7 +315,9 @@ class Rule:
         known_keys("a rule", body, RULE)
         self.id = body.get("id", f"rule-{position}")
         self.action = choice(body.get("action"), ("allow", "deny"), "action")
-        self.shadow = choice(body.get("stage", "enforce"), ("enforce", "shadow"), "stage") == "shadow"
+        self.shadow = (
+            choice(body.get("stage", "enforce"), ("enforce", "shadow"), "stage") == "shadow"
+        )
         self.direction = choice(body.get("direction", "any"), DIRECTIONS, "direction")
         self.src = names.addresses(body["from"]) if "from" in body else None
         self.dst = names.addresses(body["to"]) if "to" in body else None
@@ -267,7 +325,7 @@ class Rule:
         self.source_ports = [span(text, 65535) for text in words(body.get("source-port", []))]
         self.vlan = vlan(body["vlan"]) if "vlan" in body else None
         self.iface = body.get("iface")
-        self.flags = tcp_flags(body["tcp-flags"]) if "tcp-flags" in body else None
+        self.flags = [tcp_flags(text) for text in words(body.get("tcp-flags", []))]
         self.dscp = {dscp(text) for text in words(body["dscp"])} if "dscp" in body else None
         if self.source_ports and not any(service.may_have_ports() for service in self.services):
             raise PolicyError("'source-port' with a service that has no ports")
@@ -281,16 +339,18 @@ class Rule:
             and (self.dst is None or (packet.family, packet.dst) in self.dst)
             and any(service.matches(packet) for service in self.services)
             and (not self.source_ports or self.from_port(packet))
-            and (self.flags is None or self.has_flags(packet))
+            and (not self.flags or self.has_flags(packet))
             and (self.dscp is None or packet.dscp in self.dscp)
         )
 
     def from_port(self, packet):
-        return packet.proto in WITH_PORTS and any(low <= packet.sport <= high for low, high in self.source_ports)
+        return packet.proto in WITH_PORTS and any(
+            low <= packet.sport <= high for low, high in self.source_ports
+        )
 
     def has_flags(self, packet):
-        value, mask = self.flags
-        return packet.proto == TCP and packet.flags & mask == value
+        set_now = packet.flags
+        return packet.proto == TCP and any(set_now & mask == value for value, mask in self.flags)
 
 
 def vlan(text):
@@ -302,11 +362,12 @@ def vlan(text):
 
 
 def tcp_flags(text):
-    """(value, mask) of `syn/syn+ack`."""
+    """(value, mask) of `syn/syn+ack`; `rst` alone is `rst/rst`."""
     parts = [flag_sum(part) for part in text.split("/")]
-    if len(parts) != 2 or parts[0] & ~parts[1]:
-        raise PolicyError(f"'{text}' is no value/mask of TCP flags")
-    return tuple(parts)
+    value, mask = parts[0], parts[-1]
+    if len(parts) > 2 or value & ~mask:
+        raise PolicyError(f"'{text}' is no value/mask of TCP flags, or can never match")
+    return value, mask
 
 
 def flag_sum(text):
@@ -331,7 +392,9 @@ class Names:
     def group(self, name):
         if name not in self.known:
             if name not in self.groups or name in self.busy:
-                raise PolicyError(f"'{name}' is no group, address, prefix or range, or contains itself")
+                raise PolicyError(
+                    f"'{name}' is no group, address, prefix or range, or contains itself"
+                )
             self.busy.add(name)
             folder, body = self.groups[name]
             self.known[name] = self.addresses(body, folder)
@@ -353,7 +416,7 @@ class Names:
         for item in words(body.get("include", [])):
             found |= self.address(item)
         if "file" in body:
-            found |= address_file(os.path.join(folder, body["file"]))
+            found |= address_file(os.path.join(folder, *words(body["file"])))
         for item in words(body.get("except", [])):
             found -= self.address(item)
         return found

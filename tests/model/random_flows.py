@@ -6,9 +6,34 @@ Every flow is a Python generator of whole IP packets.
 import ipaddress
 import struct
 
-from build import (ACK, FIN, MLD_ALERT, PSH, ROUTER_ALERT4, RST, SYN, URG, auth_header, chain, checksum, echo,
-                   fragment_header, icmp, icmp_packet, ip, ip4, ip6, options_header, packed, pseudo, routing_header,
-                   tcp, tcp_packet, udp, udp_packet)  # fmt: skip
+from build import (
+    ACK,
+    FIN,
+    MLD_ALERT,
+    PSH,
+    ROUTER_ALERT4,
+    RST,
+    SYN,
+    URG,
+    auth_header,
+    chain,
+    checksum,
+    echo,
+    fragment_header,
+    icmp,
+    icmp_packet,
+    ip,
+    ip4,
+    ip6,
+    options_header,
+    packed,
+    pseudo,
+    routing_header,
+    tcp,
+    tcp_packet,
+    udp,
+    udp_packet,
+)
 from random_policy import PORTS, V4, V6
 
 NUMBERED = [2, 47, 50, 59, 89, 103, 112, 255]  # protocols without ports
@@ -24,7 +49,11 @@ class Talk:
         """Two ends of one family; rarely the whole world or a group."""
         ends = self.rng.sample(V4 if self.rng.random() < 0.55 else V6, 2)
         if self.rng.random() < 0.03:
-            ends[1] = "ff02::fb" if ":" in ends[0] else self.rng.choice(["224.0.0.251", "255.255.255.255"])
+            ends[1] = (
+                "ff02::fb"
+                if ":" in ends[0]
+                else self.rng.choice(["224.0.0.251", "255.255.255.255"])
+            )
         return ends
 
     def port(self):
@@ -78,12 +107,18 @@ class Talk:
 
         def says(by_first, flags, data=b""):
             ends = (one, two, a, b) if by_first else (two, one, b, a)
-            return self.send(ends[0], ends[1], 6, tcp(*ends, flags | rng.choice([0, 0, 0, PSH, 64, 128]), data))
+            return self.send(
+                ends[0], ends[1], 6, tcp(*ends, flags | rng.choice([0, 0, 0, PSH, 64, 128]), data)
+            )
 
         yield from self.opening(says)
         for _ in range(rng.randint(0, 6)):
             by_first = rng.random() < 0.5
-            yield says(by_first, rng.choice([ACK, ACK, ACK, ACK | URG, SYN, SYN | ACK]), rng.choice([b"", b"x", b"data" * 9]))
+            yield says(
+                by_first,
+                rng.choice([ACK, ACK, ACK, ACK | URG, SYN, SYN | ACK]),
+                rng.choice([b"", b"x", b"data" * 9]),
+            )
         yield from self.closing(says)
         if rng.random() < 0.3:
             yield says(True, SYN)
@@ -149,7 +184,9 @@ class Talk:
         rng, (one, two) = self.rng, self.pair()
         proto = rng.choice(NUMBERED + [1, 58, 0])
         for by_first in [True] + [rng.random() < 0.5 for _ in range(rng.randint(0, 4))]:
-            yield ip(*((one, two) if by_first else (two, one)), proto, bytes(rng.choice([0, 4, 20])))
+            yield ip(
+                *((one, two) if by_first else (two, one)), proto, bytes(rng.choice([0, 4, 20]))
+            )
 
     def error(self):
         """About something that was said, by anybody to its sender."""
@@ -180,9 +217,17 @@ class Talk:
         for offset, more in ((0, 1), (2, 1), (4, 0)):
             piece = body[offset * 8 : offset * 8 + 16]
             if ":" in one:
-                yield chain(one, two, [(44, lambda following, o=offset, m=more: fragment_header(following, o, m))], 17, piece)
+                yield chain(
+                    one,
+                    two,
+                    [(44, lambda following, o=offset, m=more: fragment_header(following, o, m))],
+                    17,
+                    piece,
+                )
             else:
-                yield ip4(one, two, 17, piece, fragment=more << 13 | offset | rng.choice([0, 0x4000]))
+                yield ip4(
+                    one, two, 17, piece, fragment=more << 13 | offset | rng.choice([0, 0x4000])
+                )
 
     def link_only(self):
         """Neighbours, listeners, DHCP: right and wrong."""
@@ -204,25 +249,47 @@ class Talk:
         kind = rng.choice([130, 131, 132, 143])
         src = rng.choice(["fe80::1", "fe80::1", "::", "2001:db8::1"])
         alert = rng.choice([MLD_ALERT] * 6 + [b"\5\2\0\1\1\0", b"\1\4\0\0\0\0", MLD_ALERT * 2])
-        headers = [(0, lambda following: options_header(following, alert))] if rng.random() < 0.9 else []
+        headers = (
+            [(0, lambda following: options_header(following, alert))] if rng.random() < 0.9 else []
+        )
         body = icmp(src, "ff02::16", kind, 0, bytes(4), bytes(rng.choice([16, 16, 16, 0])))
         return chain(src, "ff02::16", headers, 58, body, hops=rng.choice([1] * 8 + [2, 255]))
 
     def igmp(self):
         rng = self.rng
-        options = rng.choice([b"", ROUTER_ALERT4, ROUTER_ALERT4, b"\x94\4\0\1", b"\x83\3\4\0", ROUTER_ALERT4 * 2])
+        options = rng.choice(
+            [b"", ROUTER_ALERT4, ROUTER_ALERT4, b"\x94\4\0\1", b"\x83\3\4\0", ROUTER_ALERT4 * 2]
+        )
         src = rng.choice(["10.0.0.1", "10.0.0.1", "0.0.0.0"])
         body = bytes((0x16, 0, 0, 0)) + packed("224.0.0.251")
-        return ip4(src, "224.0.0.251", 2, body[: rng.choice([8] * 6 + [7])], ttl=rng.choice([1] * 6 + [2, 64]), options=options)
+        return ip4(
+            src,
+            "224.0.0.251",
+            2,
+            body[: rng.choice([8] * 6 + [7])],
+            ttl=rng.choice([1] * 6 + [2, 64]),
+            options=options,
+        )
 
     def dhcp(self):
         rng = self.rng
         if rng.random() < 0.5:
-            ends = rng.choice([("0.0.0.0", "255.255.255.255", 68, 67), ("10.0.0.1", "10.0.0.2", 67, 68),
-                               ("10.0.0.1", "255.255.255.255", 67, 68), ("0.0.0.0", "10.0.0.1", 68, 69)])  # fmt: skip
+            ends = rng.choice(
+                [
+                    ("0.0.0.0", "255.255.255.255", 68, 67),
+                    ("10.0.0.1", "10.0.0.2", 67, 68),
+                    ("10.0.0.1", "255.255.255.255", 67, 68),
+                    ("0.0.0.0", "10.0.0.1", 68, 69),
+                ]
+            )
         else:
-            ends = rng.choice([("fe80::1", "ff02::1:2", 546, 547), ("fe80::2", "fe80::1", 547, 546),
-                               ("fe80::2", "2001:db8::1", 547, 546)])  # fmt: skip
+            ends = rng.choice(
+                [
+                    ("fe80::1", "ff02::1:2", 546, 547),
+                    ("fe80::2", "fe80::1", 547, 546),
+                    ("fe80::2", "2001:db8::1", 547, 546),
+                ]
+            )
         return udp_packet(*ends, bytes(rng.randrange(40)))
 
     def stray(self):
@@ -232,29 +299,74 @@ class Talk:
             one = rng.choice([one, "::1", "::", "ff02::1", "::ffff:10.0.0.1", two])
             two = rng.choice([two, "ff00::1", "ff01::1", "::1", "::ffff:10.0.0.2"])
         else:
-            one = rng.choice([one, "127.0.0.1", "0.1.2.3", "0.0.0.0", "224.0.0.1", "255.255.255.255", "240.0.0.1", two])
-            two = rng.choice([two, "127.0.0.1", "0.0.0.0", "250.0.0.1", "255.255.255.255", "224.0.0.5"])
-        yield rng.choice([
-            lambda: tcp_packet(one, two, self.port(), self.port(), rng.randrange(256)),
-            lambda: udp_packet(one, two, self.port(), self.port()),
-            lambda: self.odd_header(one, two),
-        ])()  # fmt: skip
+            one = rng.choice(
+                [
+                    one,
+                    "127.0.0.1",
+                    "0.1.2.3",
+                    "0.0.0.0",
+                    "224.0.0.1",
+                    "255.255.255.255",
+                    "240.0.0.1",
+                    two,
+                ]
+            )
+            two = rng.choice(
+                [two, "127.0.0.1", "0.0.0.0", "250.0.0.1", "255.255.255.255", "224.0.0.5"]
+            )
+        yield rng.choice(
+            [
+                lambda: tcp_packet(one, two, self.port(), self.port(), rng.randrange(256)),
+                lambda: udp_packet(one, two, self.port(), self.port()),
+                lambda: self.odd_header(one, two),
+            ]
+        )()
 
     def odd_header(self, one, two):
-        rng, body = self.rng, tcp(one, two, self.port(), self.port(), SYN, offset=self.rng.choice([4, 5, 6, 15]))
+        rng, body = self.rng, tcp(
+            one, two, self.port(), self.port(), SYN, offset=self.rng.choice([4, 5, 6, 15])
+        )
         if ":" in one:
-            return ip6(one, two, 6, body, **rng.choice([{"hops": 0}, {"version": 5}, {"length": 0}, {"length": 999}, {}]))
-        odd = rng.choice([{"ttl": 0}, {"total": 19}, {"total": 999}, {"total": 30}, {"first": 0x44}, {"first": 0x55},
-                          {"first": 0x4F}, {"check": 0}, {"options": b"\1\1\1\0"}, {"options": bytes(40)}, {}])  # fmt: skip
+            return ip6(
+                one,
+                two,
+                6,
+                body,
+                **rng.choice([{"hops": 0}, {"version": 5}, {"length": 0}, {"length": 999}, {}])
+            )
+        odd = rng.choice(
+            [
+                {"ttl": 0},
+                {"total": 19},
+                {"total": 999},
+                {"total": 30},
+                {"first": 0x44},
+                {"first": 0x55},
+                {"first": 0x4F},
+                {"check": 0},
+                {"options": b"\1\1\1\0"},
+                {"options": bytes(40)},
+                {},
+            ]
+        )
         return ip4(one, two, 6, body, **odd)
 
-    KINDS = (
-        [(tcp_flow, 8), (echo_flow, 3), (other_icmp, 1), (numbered, 1), (error, 4), (fragments, 1), (link_only, 2), (stray, 1)]
-    )
+    KINDS = [
+        (tcp_flow, 8),
+        (echo_flow, 3),
+        (other_icmp, 1),
+        (numbered, 1),
+        (error, 4),
+        (fragments, 1),
+        (link_only, 2),
+        (stray, 1),
+    ]
 
     def draw(self):
         """A new flow."""
-        make = self.rng.choices([kind for kind, _ in self.KINDS] + [None], [weight for _, weight in self.KINDS] + [7])[0]
+        make = self.rng.choices(
+            [kind for kind, _ in self.KINDS] + [None], [weight for _, weight in self.KINDS] + [7]
+        )[0]
         if make:
             return make(self)
         return self.port_flow(self.rng.choice([17, 17, 17, 17, 132, 33, 136]))

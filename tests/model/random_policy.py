@@ -12,13 +12,54 @@ V4 = ["10.0.0.1", "10.0.0.2", "10.0.0.130", "10.0.1.1", "192.0.2.7", "198.51.100
 V6 = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "2001:db8:ffff::7", "fe80::1"]
 PORTS = [22, 53, 80, 443, 1023, 1024, 5000, 65535]
 
-NETS = ["10.0.0.0/24", "10.0.0.0/25", "10.0.0.0-10.0.1.255", "10.0.0.2-10.0.0.130", "192.0.2.0/24", "0.0.0.0/0",
-        "2001:db8::/64", "2001:db8::/32", "2001:db8::1-2001:db8::9", "fe80::/10", "::/0", "224.0.0.0/4",
-        "ff00::/8"]  # fmt: skip
-SERVICES = ["tcp", "udp", "sctp", "udplite", "dccp", "icmp", "icmpv6", "any", "icmp/echo-request", "icmp/8/0",
-            "icmpv6/echo-request", "icmpv6/128", "icmp/9", "icmp/router-advertisement", "icmpv6/144", "icmp/42/0",
-            "proto/47", "proto/0x32", "proto/6", "proto/59", "proto/1", "proto/58"]  # fmt: skip
-FLAGS = ["syn/syn+ack", "syn/syn", "syn/syn+ack+fin+rst+psh+urg", "syn+ece/syn+ece+cwr", "ack/ack", "psh/psh"]
+NETS = [
+    "10.0.0.0/24",
+    "10.0.0.0/25",
+    "10.0.0.0-10.0.1.255",
+    "10.0.0.2-10.0.0.130",
+    "192.0.2.0/24",
+    "0.0.0.0/0",
+    "2001:db8::/64",
+    "2001:db8::/32",
+    "2001:db8::1-2001:db8::9",
+    "fe80::/10",
+    "::/0",
+    "224.0.0.0/4",
+    "ff00::/8",
+]
+SERVICES = [
+    "tcp",
+    "udp",
+    "sctp",
+    "udplite",
+    "dccp",
+    "icmp",
+    "icmpv6",
+    "any",
+    "icmp/echo-request",
+    "icmp/8/0",
+    "icmpv6/echo-request",
+    "icmpv6/128",
+    "icmp/9",
+    "icmp/router-advertisement",
+    "icmpv6/144",
+    "icmp/42/0",
+    "proto/47",
+    "proto/0x32",
+    "proto/6",
+    "proto/59",
+    "proto/1",
+    "proto/58",
+]
+FLAGS = [
+    "syn/syn+ack",
+    "syn/syn",
+    "syn/syn+ack+fin+rst+psh+urg",
+    "syn+ece/syn+ece+cwr",
+    "ack/ack",
+    "psh/psh",
+    "psh",
+]
 DSCPS = ["cs0", "cs1", "af11", "af43", "ef", 0, 8, 46, 63]
 
 
@@ -63,7 +104,11 @@ class PolicyMaker:
         return list(dict.fromkeys(draw() for _ in range(self.rng.randint(1, most))))
 
     def address_or_group(self):
-        return self.rng.choice(list(self.groups)) if self.groups and self.often(0.5) else self.address()
+        return (
+            self.rng.choice(list(self.groups))
+            if self.groups and self.often(0.5)
+            else self.address()
+        )
 
     def valid(self, draw, check):
         """The first draw that the model accepts."""
@@ -100,7 +145,11 @@ class PolicyMaker:
 
     def address_file(self):
         name = f"{self.name}-list{len(self.groups)}.txt"
-        lines = ["# addresses", ""] + [word for word in self.some(self.address, 5) if "-" not in word] + [V4[0] + " # one"]
+        lines = (
+            ["# addresses", ""]
+            + [word for word in self.some(self.address, 5) if "-" not in word]
+            + [V4[0] + " # one"]
+        )
         with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
         return name
@@ -142,9 +191,13 @@ class PolicyMaker:
 
     def rare(self, body):
         if self.often(0.1):
-            body["tcp-flags"] = self.rng.choice(FLAGS)
+            body["tcp-flags"] = self.some(lambda: self.rng.choice(FLAGS), 2)
         if self.often(0.1):
-            body["dscp"] = self.some(lambda: self.rng.choice(DSCPS)) if self.often(0.7) else self.rng.choice(DSCPS)
+            body["dscp"] = (
+                self.some(lambda: self.rng.choice(DSCPS))
+                if self.often(0.7)
+                else self.rng.choice(DSCPS)
+            )
         if self.often(0.1):
             body["stage"] = self.rng.choice(["shadow", "enforce"])
 
@@ -165,12 +218,29 @@ class PolicyMaker:
 
     def defaults(self):
         rng = self.rng
-        found = {way: rng.choice(["allow", "allow", "deny"]) for way in ("ingress", "egress", "forward") if self.often(0.7)}
+        found = {
+            way: rng.choice(["allow", "allow", "deny"])
+            for way in ("ingress", "egress", "forward")
+            if self.often(0.7)
+        }
         if self.often(0.7):
             found["pickup"] = rng.choice([0, "loose", "5s", "1s", "100ms", "10m"])
         if self.often(0.7):
-            names = ["tcp-established", "tcp-syn", "tcp-fin", "tcp-time-wait", "udp", "udp-stream", "icmp", "other"]
-            found["timeouts"] = {name: rng.choice(["1s", "2s", "5s", "30s", "10m"]) for name in names if self.often(0.6)}
+            names = [
+                "tcp-established",
+                "tcp-syn",
+                "tcp-fin",
+                "tcp-time-wait",
+                "udp",
+                "udp-stream",
+                "icmp",
+                "other",
+            ]
+            found["timeouts"] = {
+                name: rng.choice(["1s", "2s", "5s", "30s", "10m"])
+                for name in names
+                if self.often(0.6)
+            }
         return found
 
     def named(self, made, prefix, most, draw, check):
@@ -182,8 +252,13 @@ class PolicyMaker:
 
     def document(self, prefix, most, defaults):
         """A file's content; its names begin with `prefix`, and it uses those of before."""
-        groups = self.named(self.groups, prefix + "g", 4, self.group,
-                            lambda value: self.names().addresses(texts(value), self.folder))  # fmt: skip
+        groups = self.named(
+            self.groups,
+            prefix + "g",
+            4,
+            self.group,
+            lambda value: self.names().addresses(texts(value), self.folder),
+        )
         services = self.named(self.services, prefix + "s", 3, lambda: self.some(self.service), bool)
         rules = [self.rule(f"{prefix}r{number}") for number in range(self.rng.randint(0, most))]
         found = {"defaults": defaults, "groups": groups, "services": services, "rules": rules}

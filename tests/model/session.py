@@ -2,7 +2,13 @@
 """Sessions: what is remembered of a flow, how packets move it, when it is forgotten."""
 from packet import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP
 
-OPENING, ESTABLISHED, CLOSING, TIME_WAIT, CLOSED = "opening", "established", "closing", "time-wait", "closed"
+OPENING, ESTABLISHED, CLOSING, TIME_WAIT, CLOSED = (
+    "opening",
+    "established",
+    "closing",
+    "time-wait",
+    "closed",
+)
 
 TCP_TIMEOUT = {
     OPENING: "tcp-syn",
@@ -50,7 +56,9 @@ class Session:
         flags = packet.flags
         if flags & RST:
             self.state = CLOSED
-        elif flags & (SYN | ACK) == SYN and by_origin and self.state in (CLOSING, TIME_WAIT, CLOSED):
+        elif (
+            flags & (SYN | ACK) == SYN and by_origin and self.state in (CLOSING, TIME_WAIT, CLOSED)
+        ):
             self.state, self.replied, self.fins = OPENING, False, set()
         elif self.state in (OPENING, ESTABLISHED, CLOSING):
             if self.state == OPENING and not flags & SYN:
