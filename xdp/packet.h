@@ -288,10 +288,15 @@ SEG_INLINE int seg_judge_neighbour(const struct seg_ip6 *ip6, const struct seg_p
 	return SEG_REASON_ND;
 }
 
-/* RFC 3810 5: hop limit 1, router alert, a link-local source; a report before there is one, ::. */
+/* RFC 3810 5: hop limit 1, router alert, a link-local source; a report before there is one, ::.
+ * All but its second version's report hold an address. */
 SEG_INLINE int seg_judge_listener(const struct seg_ip6 *ip6, const struct seg_packet *packet)
 {
 	int report = packet->icmp_type != SEG_ICMP6_MLD_QUERY;
+	__u32 size = packet->icmp_type == SEG_ICMP6_MLD2_REPORT ? 8 : 24;
+
+	if (packet->l4 + size > packet->end)
+		return SEG_REASON_TRUNCATED;
 
 	if (packet->ttl != 1 || !(packet->flags & SEG_PACKET_ROUTER_ALERT))
 		return SEG_REASON_OFF_LINK;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sessions: what is remembered of a flow, how packets move it, when it is forgotten."""
-from packet import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP
+from packet import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, UDPLITE
 
 OPENING, ESTABLISHED, CLOSING, TIME_WAIT, CLOSED = (
     "opening",
@@ -34,7 +34,7 @@ class Session:
         """The name of the time that it may be idle."""
         if self.proto == TCP:
             return TCP_TIMEOUT[self.state]
-        if self.proto == UDP:
+        if self.proto in (UDP, UDPLITE):
             return "udp-stream" if self.state == ESTABLISHED else "udp"
         return "icmp" if self.proto in (ICMP, ICMPV6) else "other"
 
