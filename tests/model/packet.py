@@ -19,12 +19,12 @@ SANE_FLAGS = frozenset(
 
 ERRORS = {4: frozenset((3, 11, 12)), 6: frozenset((1, 2, 3, 4))}  # RFC 792, 4443
 # What must not be answered by an error, so cannot be quoted: RFC 1122 3.2.2, RFC 4443 2.4.
-UNQUOTABLE = {4: frozenset((3, 4, 5, 11, 12)), 6: frozenset(range(128))}
 # Redirects, obsolete and informational types that tell or steer more than they serve.
 REFUSED = {
     4: frozenset((4, 5, 6, *range(13, 19), *range(30, 40))),
     6: frozenset((0, *range(5, 128), 137, 138)),
 }
+UNQUOTABLE = {4: frozenset((3, 11, 12)) | frozenset(REFUSED[4]), 6: frozenset(range(128))}
 ECHO_REQUEST, ECHO_REPLY = {4: 8, 6: 128}, {4: 0, 6: 129}
 MLD = {130: 24, 131: 24, 132: 24, 143: 8}  # shortest: RFC 2710 3, RFC 3810 5.2
 ND = {133: 8, 134: 16, 135: 24, 136: 24}  # shortest: RFC 4861 6.1, 7.1

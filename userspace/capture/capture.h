@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * capture.h - packets of a capture file (pcap, pcapng), by libpcap, each with an
- * Ethernet header: link types that lack one are given it, others are refused by
- * name.
+ * capture.h - the packets of a pcap or pcapng file, each with an Ethernet header.
  *
- * What libpcap says of a broken file goes into the error with the packet's number;
- * all packets before were good.
+ * What was captured without one gets it (linktype.h); every other link type is
+ * refused by name. Nothing that a file says makes it use more than some MiB.
  */
 #ifndef SEG_CAPTURE_H
 #define SEG_CAPTURE_H
@@ -19,27 +17,45 @@
 struct seg_capture;
 
 struct seg_capture_packet {
-	const uint8_t *frame; /* from the Ethernet header on; valid until the next call */
-	uint32_t length;      /* bytes there: what the capture kept */
-	uint32_t wire;        /* bytes that it had on the wire, >= length */
-	uint64_t time;        /* ns since the epoch; need not be in order */
-	uint64_t number;      /* in its file, from 1 */
+	/*
+	 * Begins with an Ethernet header, unless the capture kept less than that of an Ethernet
+	 * frame. The caller may write into it; valid until the next call.
+	 */
+	uint8_t *frame;
+	uint32_t length; /* bytes at frame, Ethernet header included: what the capture kept */
+	uint32_t wire;   /* bytes on the wire, Ethernet header included; never below length */
+	uint64_t time;   /* ns since the epoch, as the capture says: not monotonic */
+	uint32_t number; /* in its file, from 1 */
 };
 
-/* Open a capture; "-": standard input. -errno with `err` filled: no such file, no capture, a link
- * type that is not supported. */
+/*
+ * Open the regular file `path`, or standard input, whatever it is, for "-". Close
+ * it with seg_capture_close(). Errors name the file and the mend: -ENOENT and what else
+ * open(2) says; -EINVAL: no regular file, or no capture; -ENODATA: empty; -ENOTSUP: its
+ * link type; -EIO; -ENOMEM.
+ */
 int seg_capture_open(const char *path, struct seg_capture **out, struct seg_error *err);
 
-/* The same for a stream, which is the capture's from now on; `name`: what errors call it. */
-int seg_capture_open_stream(FILE *stream, const char *name, struct seg_capture **out,
+/*
+ * The same of a stream, which it closes, also on failure, unless it is stdin. `name`: the
+ * file's, for errors.
+ */
+int seg_capture_open_stream(const char *name, FILE *from, struct seg_capture **out,
 			    struct seg_error *err);
 
-/* 1: a packet; 0: the end; -EBADMSG: broken from here on. */
+/*
+ * The next packet. 1: here it is; 0: the end; -errno: from here on the file is cut short or
+ * broken, or its interfaces have several link types, which libpcap does not read (-EBADMSG), it
+ * has a packet of over 256 KiB (-EBADMSG, -EMSGSIZE), or cannot be read (-EIO). All packets
+ * before were good, and every further call says the same again.
+ */
 int seg_capture_next(struct seg_capture *capture, struct seg_capture_packet *out,
 		     struct seg_error *err);
 
-/* Bytes of the file, and how many of them are read; 0: not known, as of a pipe. */
+/* Bytes of the file; 0: not known, as of a pipe. */
 uint64_t seg_capture_size(const struct seg_capture *capture);
+
+/* Bytes of it that were read until now, perhaps a few KiB ahead; 0: not known. */
 uint64_t seg_capture_position(const struct seg_capture *capture);
 
 void seg_capture_close(struct seg_capture *capture);

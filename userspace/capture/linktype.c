@@ -1,79 +1,130 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "linktype.h"
 
+#include <linux/if_arp.h>
+#include <pcap/dlt.h>
 #include <pcap/pcap.h>
+#include <pcap/sll.h>
+#include <stdio.h>
 #include <string.h>
 
-#define ETHERTYPE_IP4 0x0800
-#define ETHERTYPE_IP6 0x86dd
+#include "cleanup.h"
 
-static void put_type(uint8_t *ethernet, uint16_t type)
+#define DLT_RAW_OPENBSD 14
+#define ETHERTYPE_MIN   0x0600 /* below, it is a length, or a number of Linux's own */
+
+/* --- raw IP ------------------------------------------------------------------- */
+
+/* What is neither IPv4 nor IPv6 is no other protocol, but broken IP: refused as such later. */
+static void raw_convert(const uint8_t *packet, uint32_t length, struct seg_eth *eth)
 {
-	ethernet[12] = (uint8_t)(type >> 8);
-	ethernet[13] = (uint8_t)type;
+	int six = length && packet[0] >> 4 == 6;
+
+	eth->type = six ? SEG_BE16(SEG_ETHERTYPE_IP6) : SEG_BE16(SEG_ETHERTYPE_IP4);
 }
 
-static uint16_t get16(const uint8_t *at)
+/* --- BSD loopback: the capturing machine's address family ---------------------- */
+
+/* AF_INET is 2 everywhere; AF_INET6 is not. */
+static uint16_t family_ethertype(uint32_t family)
 {
-	return (uint16_t)(at[0] << 8 | at[1]);
+	switch (family) {
+	case 2:
+		return SEG_BE16(SEG_ETHERTYPE_IP4);
+	case 10: /* Linux */
+	case 24: /* NetBSD, OpenBSD */
+	case 28: /* FreeBSD */
+	case 30: /* Darwin */
+		return SEG_BE16(SEG_ETHERTYPE_IP6);
+	default:
+		return 0;
+	}
 }
 
-/* Neither 4 nor 6 is no Ethertype at all. */
-static void from_raw(const uint8_t *data, uint32_t length, uint8_t *ethernet)
+/* In that machine's byte order, or the network's: a family is small, so either shows. */
+static void loopback_convert(const uint8_t *packet, uint32_t length, struct seg_eth *eth)
 {
-	uint8_t version = length ? data[0] >> 4 : 0;
-
-	put_type(ethernet, version == 4 ? ETHERTYPE_IP4 : version == 6 ? ETHERTYPE_IP6 : 0);
-}
-
-/* Address families as the BSDs, Linux, macOS and Windows number them; all below 256, so byte order
- * shows. */
-static void from_null(const uint8_t *data, uint32_t length, uint8_t *ethernet)
-{
-	uint8_t family = data[0] ? data[0] : data[3];
+	uint32_t family;
 
 	(void)length;
-	if (family == 2)
-		put_type(ethernet, ETHERTYPE_IP4);
-	else if (family == 10 || family == 24 || family == 28 || family == 30)
-		put_type(ethernet, ETHERTYPE_IP6);
+	memcpy(&family, packet, sizeof(family));
+	eth->type = family_ethertype(family > UINT16_MAX ? __builtin_bswap32(family) : family);
 }
 
-/* Packet types of Linux: for us, broadcast, multicast, for others, from us. */
-static void put_sll(uint8_t *ethernet, uint16_t type, uint16_t address_length,
-		    const uint8_t *address, const uint8_t *protocol)
+/* --- Linux cooked --------------------------------------------------------------- */
+
+/* Where the protocol says nothing, or something else, of what follows. */
+static int without_ethertype(unsigned int hardware)
 {
-	if (type == 1)
-		memset(ethernet, 0xff, 6);
-	else if (type == 2)
-		ethernet[0] = 0x01;
-	if (address_length == 6)
-		memcpy(ethernet + 6, address, 6);
-	memcpy(ethernet + 12, protocol, 2);
+	return hardware == ARPHRD_NETLINK || hardware == ARPHRD_IEEE80211_RADIOTAP ||
+	       hardware == ARPHRD_FRAD;
 }
 
-static void from_sll(const uint8_t *data, uint32_t length, uint8_t *ethernet)
+static void cooked(struct seg_eth *eth, unsigned int type, uint16_t hardware, uint16_t protocol)
 {
+	if (SEG_BE16(protocol) >= ETHERTYPE_MIN && !without_ethertype(SEG_BE16(hardware)))
+		eth->type = protocol;
+	if (type == LINUX_SLL_BROADCAST)
+		memset(eth->dst, 0xff, sizeof(eth->dst));
+	else if (type == LINUX_SLL_MULTICAST)
+		eth->dst[0] = 1; /* the group bit */
+}
+
+static void sll_convert(const uint8_t *packet, uint32_t length, struct seg_eth *eth)
+{
+	struct sll_header header;
+
 	(void)length;
-	put_sll(ethernet, get16(data), get16(data + 4), data + 6, data + 14);
+	memcpy(&header, packet, sizeof(header));
+	cooked(eth, SEG_BE16(header.sll_pkttype), header.sll_hatype, header.sll_protocol);
+	if (SEG_BE16(header.sll_halen) == sizeof(eth->src))
+		memcpy(eth->src, header.sll_addr, sizeof(eth->src));
 }
 
-static void from_sll2(const uint8_t *data, uint32_t length, uint8_t *ethernet)
+static void sll2_convert(const uint8_t *packet, uint32_t length, struct seg_eth *eth)
 {
+	struct sll2_header header;
+
 	(void)length;
-	put_sll(ethernet, data[10], data[11], data + 12, data);
+	memcpy(&header, packet, sizeof(header));
+	cooked(eth, header.sll2_pkttype, header.sll2_hatype, header.sll2_protocol);
+	if (header.sll2_halen == sizeof(eth->src))
+		memcpy(eth->src, header.sll2_addr, sizeof(eth->src));
 }
 
-static const struct seg_linktype LINKTYPES[] = {
-	{DLT_EN10MB, 0, NULL},         {DLT_RAW, 0, from_raw},          {DLT_IPV4, 0, from_raw},
-	{DLT_IPV6, 0, from_raw},       {DLT_NULL, 4, from_null},        {DLT_LOOP, 4, from_null},
-	{DLT_LINUX_SLL, 16, from_sll}, {DLT_LINUX_SLL2, 20, from_sll2},
+/* --- all of them ------------------------------------------------------------------ */
+
+static const struct seg_linktype linktypes[] = {
+	{DLT_EN10MB, 0, NULL},
+	{DLT_RAW, 0, raw_convert},
+	{DLT_RAW_OPENBSD, 0, raw_convert},
+	{DLT_IPV4, 0, raw_convert},
+	{DLT_IPV6, 0, raw_convert},
+	{DLT_NULL, 4, loopback_convert},
+	{DLT_LOOP, 4, loopback_convert},
+	{DLT_LINUX_SLL, SLL_HDR_LEN, sll_convert},
+	{DLT_LINUX_SLL2, SLL2_HDR_LEN, sll2_convert},
 };
 
 const struct seg_linktype *seg_linktype_find(int dlt)
 {
-	for (size_t i = 0; i < sizeof(LINKTYPES) / sizeof(*LINKTYPES); i++)
-		if (LINKTYPES[i].dlt == dlt)
-			return &LINKTYPES[i];
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(linktypes); i++)
+		if (linktypes[i].dlt == dlt)
+			return &linktypes[i];
 	return NULL;
+}
+
+char *seg_linktype_names(char *to, size_t size)
+{
+	size_t used = 0;
+
+	to[0] = '\0';
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(linktypes) && used < size; i++) {
+		const char *name = pcap_datalink_val_to_name(linktypes[i].dlt);
+
+		if (name)
+			used += (size_t)snprintf(to + used, size - used, "%s%s", used ? ", " : "",
+						 name);
+	}
+	return to;
 }

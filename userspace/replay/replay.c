@@ -293,7 +293,8 @@ static bool is_for_all(const struct seg_address *address, uint8_t family)
 {
 	if (family == 6)
 		return address->byte[0] == 0xff;
-	return address->byte[12] >= 224;
+	return address->byte[12] >> 4 == 14 ||
+	       memcmp(address->byte + 12, "\xff\xff\xff\xff", 4) == 0;
 }
 
 static uint8_t direction_of(const struct seg_replay *replay, const struct seg_replayed *packet)
