@@ -95,13 +95,11 @@ static bool allows(int reason)
 	return reason == SEG_PARSED || verdict_of_reason[reason] == SEG_VERDICT_ALLOW;
 }
 
-/* What XDP does, where it could not tell what it found. */
-static int parse(const struct seg_judge *judge, const struct seg_arrival *arrival,
-		 struct seg_packet *packet)
+int seg_judge_parse(const struct seg_judge *judge, const uint8_t *frame, uint32_t length,
+		    struct seg_packet *packet)
 {
 	const struct seg_constants *c = judge->constants;
-	int reason = seg_packet_parse(arrival->frame, arrival->frame + arrival->length, 0,
-				      c->features, c->zone, packet);
+	int reason = seg_packet_parse(frame, frame + length, 0, c->features, c->zone, packet);
 	int zone;
 
 	if (!packet->vlan[0] || !allows(reason))
@@ -130,7 +128,7 @@ static int read_packet(const struct seg_judge *judge, const struct seg_arrival *
 		       struct seg_packet *packet)
 {
 	if (!arrival->meta)
-		return parse(judge, arrival, packet);
+		return seg_judge_parse(judge, arrival->frame, arrival->length, packet);
 	*packet = arrival->meta->packet;
 	return is_within(packet, arrival->length) ? SEG_PARSED : SEG_REASON_TRUNCATED;
 }

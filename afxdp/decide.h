@@ -89,6 +89,12 @@ static inline void seg_flows_begin(struct seg_flows *flows)
 	flows->batch++;
 }
 
+/* Take a frame apart as XDP does, VLANs included: SEG_PARSED, or the enum seg_reason that answers
+ * it.
+ */
+int seg_judge_parse(const struct seg_judge *judge, const uint8_t *frame, uint32_t length,
+		    struct seg_packet *packet);
+
 /*
  * Decide `count` packets, at most SEG_BURST_MAX, in their order. now: ns,
  * CLOCK_MONOTONIC. Never fails, allocates or blocks.

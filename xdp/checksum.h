@@ -274,8 +274,10 @@ SEG_COLD enum seg_checksum seg_checksum_l4_verify(const void *data, const void *
 	field = seg_at(data, data_end, l4 + rule.field, sizeof(__u16));
 	if (!header || !field)
 		return SEG_CHECKSUM_UNREAD;
-	if (packet->proto == IPPROTO_UDP && !SEG_LOAD16(field))
+	if (!SEG_LOAD16(field) && packet->proto == IPPROTO_UDP)
 		return SEG_CHECKSUM_GOOD;
+	if (!SEG_LOAD16(field) && packet->proto == SEG_IPPROTO_UDPLITE) /* RFC 3828 3.1 */
+		return SEG_CHECKSUM_BAD;
 	span = seg_sum_span((const struct seg_udp *)header, packet);
 	sum = seg_sum(data, data_end, l4, span.covered);
 	if (rule.pseudo)

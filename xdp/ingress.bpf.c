@@ -245,10 +245,18 @@ static __always_inline void fill(const struct walk *w, struct seg_session *s)
 	seg_table_publish(s, seg_state_make(SEG_LIFE_LIVE, SEG_L4_OPENING, flags, 0, tick(w)));
 }
 
-/* TCP that neither opens nor answers an opening, once everything that ran before was taken up. */
+/* A SYN; and where this host's own SYN is not seen, what answers it. */
+static __always_inline int may_open(__u8 tcp_flags)
+{
+	__u8 answer = FEATURE(TWO_SIDED) ? SEG_TCP_ACK : 0;
+
+	return (tcp_flags & (SEG_TCP_SYN | answer)) == SEG_TCP_SYN;
+}
+
+/* TCP that does not open a flow, once everything that ran before was taken up. */
 static __always_inline int is_midflow(const struct walk *w)
 {
-	return w->packet->proto == IPPROTO_TCP && !(w->packet->tcp_flags & SEG_TCP_SYN) &&
+	return w->packet->proto == IPPROTO_TCP && !may_open(w->packet->tcp_flags) &&
 	       w->now >= w->config->pickup_until;
 }
 

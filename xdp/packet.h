@@ -288,10 +288,15 @@ SEG_INLINE int seg_judge_neighbour(const struct seg_ip6 *ip6, const struct seg_p
 	return SEG_REASON_ND;
 }
 
-/* RFC 3810 5: hop limit 1, router alert, a link-local source; a report before there is one, ::. */
+/* RFC 3810 5: hop limit 1, router alert, a link-local source; a report before there is one, ::.
+ * All but its second version's report hold an address. */
 SEG_INLINE int seg_judge_listener(const struct seg_ip6 *ip6, const struct seg_packet *packet)
 {
 	int report = packet->icmp_type != SEG_ICMP6_MLD_QUERY;
+	__u32 size = packet->icmp_type == SEG_ICMP6_MLD2_REPORT ? 8 : 24;
+
+	if (packet->l4 + size > packet->end)
+		return SEG_REASON_TRUNCATED;
 
 	if (packet->ttl != 1 || !(packet->flags & SEG_PACKET_ROUTER_ALERT))
 		return SEG_REASON_OFF_LINK;
@@ -514,11 +519,14 @@ SEG_INLINE int seg_is_extension(__u8 proto)
 	       proto == SEG_IPPROTO_DSTOPTS;
 }
 
-SEG_INLINE int seg_option_valid(const struct seg_option *option, struct seg_packet *out)
+/* Padding; or router alert, once, with the value that says MLD (RFC 2711 2.1). */
+SEG_INLINE int seg_option_valid(const struct seg_option *option, const struct seg_wire16 *value,
+				struct seg_packet *out)
 {
 	if (option->type == SEG_OPTION_PADN)
 		return option->length <= SEG_PADN_MAX;
-	if (option->type != SEG_OPTION_ROUTER_ALERT || option->length != 2)
+	if (option->type != SEG_OPTION_ROUTER_ALERT || option->length != 2 || !value ||
+	    value->value || out->flags & SEG_PACKET_ROUTER_ALERT)
 		return 0;
 	out->flags |= SEG_PACKET_ROUTER_ALERT;
 	return 1;
@@ -539,12 +547,14 @@ SEG_COLD int seg_check_hop_by_hop(const void *data, const void *data_end, __u32 
 		__u32 at = seg_l4(out), size = 1;
 		const __u8 *type = seg_at(data, data_end, at, 1);
 		const struct seg_option *option;
+		const struct seg_wire16 *value;
 
 		if (!type)
 			return SEG_REASON_TRUNCATED;
 		if (*type != SEG_OPTION_PAD1) {
 			option = seg_at(data, data_end, at, sizeof(*option));
-			if (!option || !seg_option_valid(option, out))
+			value = seg_at(data, data_end, at + (__u32)sizeof(*option), sizeof(*value));
+			if (!option || !seg_option_valid(option, value, out))
 				return SEG_REASON_EXTENSION_HEADERS;
 			size = (__u32)sizeof(*option) + option->length;
 		}

@@ -83,7 +83,14 @@ static __always_inline __u64 seg_state_keep_incarnation(__u64 state)
 /* --- what a packet does to it --------------------------------------------- */
 
 /* What a packet means to its flow; TCP's by its flags, RST before SYN before FIN. */
-enum seg_event { SEG_EVENT_NONE, SEG_EVENT_DATA, SEG_EVENT_SYN, SEG_EVENT_FIN, SEG_EVENT_RST };
+enum seg_event {
+	SEG_EVENT_NONE,
+	SEG_EVENT_DATA,
+	SEG_EVENT_SYN,
+	SEG_EVENT_SYN_ACK,
+	SEG_EVENT_FIN,
+	SEG_EVENT_RST
+};
 
 #define SEG_TCP_FIN 0x01
 #define SEG_TCP_SYN 0x02
@@ -96,7 +103,9 @@ static __always_inline enum seg_event seg_event_of(__u8 proto, __u8 tcp_flags)
 		return SEG_EVENT_DATA;
 	if (tcp_flags & SEG_TCP_RST)
 		return SEG_EVENT_RST;
-	return tcp_flags & SEG_TCP_SYN ? SEG_EVENT_SYN : SEG_EVENT_FIN;
+	if (tcp_flags & SEG_TCP_SYN)
+		return tcp_flags & SEG_TCP_ACK ? SEG_EVENT_SYN_ACK : SEG_EVENT_SYN;
+	return SEG_EVENT_FIN;
 }
 
 /* "Seen" is refreshed only this often: a busy flow need not write a word for every packet. */
@@ -126,7 +135,8 @@ static __always_inline __u64 seg_state_after(__u64 state, enum seg_event event, 
 	if (reply && event)
 		flags |= SEG_SESSION_REPLIED;
 	switch (event) {
-	case SEG_EVENT_NONE: /* seen, and no more: a denied flow has no state */
+	case SEG_EVENT_NONE:    /* seen, and no more: a denied flow has no state */
+	case SEG_EVENT_SYN_ACK: /* it answers, it does not open */
 		break;
 	case SEG_EVENT_DATA:
 		if (l4 == SEG_L4_OPENING && !reply &&

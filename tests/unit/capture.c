@@ -200,8 +200,8 @@ TEST(capture, raw_ip)
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(LINKS); i++) {
 		CHECK_FRAME(LINKS[i], IP4, ZEROS "\x08\x00" IP4);
 		CHECK_FRAME(LINKS[i], IP6, ZEROS "\x86\xdd" IP6);
-		CHECK_FRAME(LINKS[i], "\x55payload", ZEROS "\0\0\x55payload");
-		CHECK_FRAME(LINKS[i], "", ZEROS "\0\0");
+		CHECK_FRAME(LINKS[i], "\x55payload", ZEROS "\x08\x00\x55payload");
+		CHECK_FRAME(LINKS[i], "", ZEROS "\x08\x00");
 	}
 }
 
@@ -609,24 +609,46 @@ TEST(capture, progress)
 	}
 }
 
+/* Standard input is a pipe with the file in it. */
+static void pipe_in(void)
+{
+	int pipe_ends[2];
+
+	check_eq(pipe(pipe_ends), 0);
+	check_eq(write(pipe_ends[1], file.bytes, file.size), file.size);
+	close(pipe_ends[1]);
+	check_eq(dup2(pipe_ends[0], STDIN_FILENO), STDIN_FILENO);
+	close(pipe_ends[0]);
+	clearerr(stdin);
+}
+
 /* A pipe will do, its size is not known, and stdin stays open. */
 TEST(capture, standard_input)
 {
-	struct seg_capture *capture = NULL;
-	int ends_of[2];
+	for (int ng = 0; ng < 2; ng++) {
+		struct seg_capture *capture = NULL;
 
-	write_three(false);
-	check_eq(pipe(ends_of), 0);
-	check_eq(write(ends_of[1], file.bytes, file.size), file.size);
-	close(ends_of[1]);
-	check_eq(dup2(ends_of[0], 0), 0);
-	close(ends_of[0]);
-	check_eq(seg_capture_open("-", &capture, &err), 0);
-	check_eq(seg_capture_size(capture), 0);
-	check_eq(seg_capture_position(capture), 0);
-	for (int i = 0; i < 3; i++)
-		check_eq(seg_capture_next(capture, &packet, &err), 1);
-	check_eq(seg_capture_next(capture, &packet, &err), 0);
-	seg_capture_close(capture);
-	check(fcntl(0, F_GETFD) >= 0);
+		write_three(ng);
+		pipe_in();
+		check_eq(seg_capture_open("-", &capture, &err), 0);
+		check_eq(seg_capture_size(capture), 0);
+		check_eq(seg_capture_position(capture), 0);
+		for (int i = 0; i < 3; i++)
+			check_eq(seg_capture_next(capture, &packet, &err), 1);
+		check_eq(seg_capture_next(capture, &packet, &err), 0);
+		seg_capture_close(capture);
+		check(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+	}
+}
+
+TEST(capture, standard_input_refused)
+{
+	struct seg_capture *capture = NULL;
+
+	file.size = 0;
+	pipe_in();
+	err = (struct seg_error){0};
+	check_eq(seg_capture_open("-", &capture, &err), -ENODATA);
+	check_str_eq(err.file, "<stdin>");
+	check(fcntl(STDIN_FILENO, F_GETFD) >= 0);
 }

@@ -44,9 +44,10 @@ int seg_capture_open_stream(const char *name, FILE *from, struct seg_capture **o
 			    struct seg_error *err);
 
 /*
- * The next packet. 1: here it is; 0: the end; -errno: the file is cut short or broken
- * (-EBADMSG), has packets of over 256 KiB (-EMSGSIZE) or cannot be read (-EIO) from here
- * on. All packets before were good, and every further call says the same again.
+ * The next packet. 1: here it is; 0: the end; -errno: from here on the file is cut short or
+ * broken, or its interfaces have several link types, which libpcap does not read (-EBADMSG), it
+ * has a packet of over 256 KiB (-EBADMSG, -EMSGSIZE), or cannot be read (-EIO). All packets
+ * before were good, and every further call says the same again.
  */
 int seg_capture_next(struct seg_capture *capture, struct seg_capture_packet *out,
 		     struct seg_error *err);
@@ -54,7 +55,7 @@ int seg_capture_next(struct seg_capture *capture, struct seg_capture_packet *out
 /* Bytes of the file; 0: not known, as of a pipe. */
 uint64_t seg_capture_size(const struct seg_capture *capture);
 
-/* Bytes of it that were read until now; 0: not known. */
+/* Bytes of it that were read until now, perhaps a few KiB ahead; 0: not known. */
 uint64_t seg_capture_position(const struct seg_capture *capture);
 
 void seg_capture_close(struct seg_capture *capture);

@@ -15,14 +15,12 @@
 
 /* --- raw IP ------------------------------------------------------------------- */
 
+/* What is neither IPv4 nor IPv6 is no other protocol, but broken IP: refused as such later. */
 static void raw_convert(const uint8_t *packet, uint32_t length, struct seg_eth *eth)
 {
-	unsigned int version = length ? packet[0] >> 4 : 0;
+	int six = length && packet[0] >> 4 == 6;
 
-	if (version == 4)
-		eth->type = SEG_BE16(SEG_ETHERTYPE_IP4);
-	else if (version == 6)
-		eth->type = SEG_BE16(SEG_ETHERTYPE_IP6);
+	eth->type = six ? SEG_BE16(SEG_ETHERTYPE_IP6) : SEG_BE16(SEG_ETHERTYPE_IP4);
 }
 
 /* --- BSD loopback: the capturing machine's address family ---------------------- */

@@ -5,9 +5,9 @@
  *
  * Ethernet stays as it is. Raw IP, BSD loopback (NULL, LOOP) and Linux cooked (SLL,
  * SLL2) lose their own header and get:
- * - ethertype: IPv4 or IPv6 by the IP version or the address family; of a cooked one its
- *   protocol. 0 where that is none: other families, 802.2, Novell, CAN, netlink, radiotap,
- *   frame relay. Such a packet is not IP, and is judged so; it is not refused.
+ * - ethertype: by the IP version, IPv4 if it is not 6, or by the address family; of a cooked one
+ * its protocol. 0 where that is none: other families, 802.2, Novell, CAN, netlink, radiotap, frame
+ * relay. Such a packet is not IP, and is judged so; it is not refused.
  * - source: a cooked one's sender, if its address has 6 bytes; else 0.
  * - destination, by a cooked one's packet type: broadcast ff:ff:ff:ff:ff:ff,
  *   multicast 01:00:00:00:00:00; else 0.

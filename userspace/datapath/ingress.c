@@ -92,6 +92,11 @@ int seg_ingress_xsks(const struct ingress_bpf *ingress)
 	return bpf_map__fd(ingress->maps.seg_xsks);
 }
 
+int seg_ingress_replay(const struct ingress_bpf *ingress)
+{
+	return bpf_map__fd(ingress->maps.seg_replay);
+}
+
 void seg_ingress_free(struct ingress_bpf *ingress)
 {
 	ingress_bpf__destroy(ingress);

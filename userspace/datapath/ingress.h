@@ -15,6 +15,8 @@ struct ingress_bpf *seg_ingress_load(const struct seg_tables *tables,
 				     struct seg_error *err);
 int seg_ingress_fd(const struct ingress_bpf *ingress);
 int seg_ingress_xsks(const struct ingress_bpf *ingress);
+/* Its map seg_replay, for SEG_FEATURE_REPLAY. */
+int seg_ingress_replay(const struct ingress_bpf *ingress);
 void seg_ingress_free(struct ingress_bpf *ingress);
 
 /* Keep what libbpf says of a failed load from now on, and put its last line into an error.

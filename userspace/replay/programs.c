@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "programs.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_xdp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "compat.h"
+#include "frame.h"
+
+#define OUT_SIZE (SEG_REPLAY_FRAME_MAX + sizeof(struct seg_meta))
+
+static int refuse(int errnum, struct seg_error *err)
+{
+	seg_error_set(err, errnum, "replay runs the real program, and may not: %s",
+		      strerror(errnum));
+	if (errnum == EPERM || errnum == EACCES)
+		seg_error_mend(err, "run it as root: `why` and `policy check` need no privilege");
+	return -errnum;
+}
+
+static int open_socket(struct seg_programs *programs, struct seg_error *err)
+{
+	const int queue = 0;
+	int r;
+
+	programs->xsk = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (programs->xsk < 0)
+		return refuse(errno, err);
+	r = bpf_map_update_elem(seg_ingress_xsks(programs->ingress[SEG_INGRESS]), &queue,
+				&programs->xsk, BPF_ANY);
+	return r ? refuse(-r, err) : 0;
+}
+
+static int load(struct seg_programs *programs, const struct seg_tables *tables,
+		struct seg_constants constants, unsigned int direction, struct seg_error *err)
+{
+	struct ingress_bpf *first = programs->ingress[SEG_INGRESS];
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *word;
+
+	constants.direction = (uint8_t)direction;
+	programs->ingress[direction] =
+		seg_ingress_load(tables, &constants, first ? seg_ingress_xsks(first) : -1, err);
+	if (!programs->ingress[direction])
+		return -EIO;
+	word = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    seg_ingress_replay(programs->ingress[direction]), 0);
+	if (word == MAP_FAILED)
+		return refuse(errno, err);
+	programs->word[direction] = word;
+	return 0;
+}
+
+int seg_programs_open(struct seg_programs *programs, const struct seg_tables *tables,
+		      const struct seg_constants *constants, unsigned int n, struct seg_error *err)
+{
+	int r = 0;
+
+	*programs = (struct seg_programs){.xsk = -1, .out = malloc(OUT_SIZE)};
+	if (!programs->out)
+		return seg_error_set(err, ENOMEM, "out of memory");
+	for (unsigned int i = 0; !r && i < n; i++)
+		r = load(programs, tables, *constants, i, err);
+	if (!r)
+		r = open_socket(programs, err);
+	if (r)
+		seg_programs_close(programs);
+	return r;
+}
+
+void seg_programs_close(struct seg_programs *programs)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	for (unsigned int i = 0; i < SEG_DIRECTION_MAX; i++) {
+		if (programs->word[i])
+			munmap(programs->word[i], page);
+		seg_ingress_free(programs->ingress[i]);
+	}
+	seg_closep(&programs->xsk);
+	free(programs->out);
+	*programs = (struct seg_programs){.xsk = -1};
+}
+
+int seg_programs_run(struct seg_programs *programs, unsigned int direction, uint64_t now,
+		     const uint8_t *frame, uint32_t size, struct seg_program_run *run,
+		     struct seg_error *err)
+{
+	struct seg_replay_word *word = programs->word[direction];
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = size,
+		    .data_out = programs->out, .data_size_out = OUT_SIZE);
+	int r;
+
+	word->now = now;
+	r = bpf_prog_test_run_opts(seg_ingress_fd(programs->ingress[direction]), &options);
+	if (r)
+		return seg_error_set(err, -r, "the kernel did not run the program on %u bytes: %s",
+				     size, strerror(-r));
+	run->reason = (uint8_t)seg_load(&word->reason);
+	run->ns = options.duration;
+	run->meta = options.data_size_out == size + sizeof(*run->meta)
+			    ? (const struct seg_meta *)programs->out
+			    : NULL;
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * programs.h - the ingress program, once for each way a packet can go, on the
+ * same tables, run by BPF_PROG_TEST_RUN. A socket that nobody reads stands for
+ * the worker's, so that a redirect is granted as on an interface.
+ */
+#ifndef SEG_PROGRAMS_H
+#define SEG_PROGRAMS_H
+
+#include "ingress.h"
+
+struct seg_programs {
+	struct ingress_bpf *ingress[SEG_DIRECTION_MAX]; /* NULL: not wanted */
+	struct seg_replay_word *word[SEG_DIRECTION_MAX];
+	int xsk;
+	uint8_t *out; /* the frame as the program leaves it, metadata first */
+};
+
+/* What one run did. */
+struct seg_program_run {
+	uint8_t reason;              /* enum seg_reason */
+	uint32_t ns;                 /* as the kernel measured it */
+	const struct seg_meta *meta; /* what went up before the frame; NULL: nothing */
+};
+
+/* Load those of the first `n` directions, with these constants. */
+int seg_programs_open(struct seg_programs *programs, const struct seg_tables *tables,
+		      const struct seg_constants *constants, unsigned int n, struct seg_error *err);
+void seg_programs_close(struct seg_programs *programs);
+
+/* One packet, at `now` ns. -errno: the kernel did not run it. */
+int seg_programs_run(struct seg_programs *programs, unsigned int direction, uint64_t now,
+		     const uint8_t *frame, uint32_t size, struct seg_program_run *run,
+		     struct seg_error *err);
+
+#endif
