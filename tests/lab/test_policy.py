@@ -148,3 +148,21 @@ def test_apply_loses_nothing_of_a_known_flow():
         lost = {name: n for name, n in lab.exits().items()
                 if n and name not in ("session-allow", "rule-allow", "arp", "neighbour-discovery")}
         check_equal(lost, {}, "exits that should not be")
+
+
+def test_show_prints_what_is_in_force():
+    with Lab() as lab:
+        lab.attach()
+        lab.write("list.txt", "10.9.9.0/24\n")
+        said = apply(lab, POLICY + "  - {id: last, from: far, action: deny}\n"
+                     "groups: {far: {file: list.txt}}\n").json
+        shown = lab.xdpseg("policy", "show").json
+        check_equal({key: shown[key] for key in ("name", "revision", "hash", "observe")},
+                    {key: said[key] for key in ("name", "revision", "hash", "observe")}, "show")
+        check("10.9.9.0/24" in shown["text"] and "last" in shown["text"],
+              f"shown: {shown['text']}")
+        done = subprocess.run(lab.command("policy", "show"), capture_output=True, text=True,
+                              check=False)
+        check_equal(done.stdout, shown["text"], "for people")
+        lab.write("shown.yaml", done.stdout)
+        lab.xdpseg("policy", "check", f"{lab.dir}/shown.yaml")

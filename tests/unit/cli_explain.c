@@ -99,6 +99,7 @@ TEST(explain, no_rule_is_asked)
 	check_says("tcp 192.0.2.9:1 > 10.0.1.9:80 flags fin+ack", SEG_INGRESS, NULL,
 		   "{\"verdict\":\"deny\",\"rule\":\"-\",\"stage\":\"enforce\",\"path\":\"guard\","
 		   "\"reason\":\"tcp-midflow\","
+		   "\"notes\":[\"it is picked up by the rules after attach, for 5s\"],"
 		   "\"flow\":\"tcp 192.0.2.9:1 > 10.0.1.9:80 flags fin+ack\","
 		   "\"direction\":\"ingress\",\"considered\":[]}");
 }

@@ -2,6 +2,7 @@
 #include "explain.h"
 
 #include "flow_text.h"
+#include "text.h"
 #include "words.h"
 
 #define BECAUSE_MAX 512
@@ -125,6 +126,18 @@ static bool asks_failsafe(const struct seg_first_packet *first)
 	return first->judged || first->reason == SEG_REASON_TCP_MIDFLOW;
 }
 
+/* No rule is asked; TCP in mid-flow for a time after attach. */
+static void set_refused(json_t *out, const struct seg_image *image, int reason)
+{
+	uint64_t pickup = seg_image_defaults(image)->pickup_ns;
+	char text[SEG_DURATION_TEXT_MAX];
+
+	set_reason(out, reason);
+	if (reason == SEG_REASON_TCP_MIDFLOW && pickup)
+		seg_explain_note(out, "it is picked up by the rules after attach, for ",
+				 seg_duration_print(pickup, text));
+}
+
 static void set_flow(json_t *out, const struct seg_flow *flow)
 {
 	char text[SEG_FLOW_TEXT_MAX];
@@ -144,7 +157,7 @@ json_t *seg_explain(const struct seg_policy *policy, const char *name,
 	if (failsafe != SEG_FAILSAFE_NONE && asks_failsafe(first))
 		set_failsafe(out, image, failsafe);
 	else if (!first->judged)
-		set_reason(out, first->reason);
+		set_refused(out, image, first->reason);
 	else
 		considered = set_judged(out, policy, name, &first->flow);
 	set_flow(out, &first->flow);
