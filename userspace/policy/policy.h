@@ -73,6 +73,10 @@ int seg_policy_print(const struct seg_policy *policy, FILE *to);
 const char *seg_policy_because(const struct seg_policy *policy, uint32_t rule,
 			       enum seg_mismatch mismatch, char *to, size_t size);
 
+/* The language as a JSON Schema (draft-07), and as scdoc tables of its keys. -EIO, -ENOMEM. */
+int seg_policy_schema(FILE *to);
+int seg_policy_reference(FILE *to);
+
 /* The short form, for whom the image is enough. The image does not need the texts. */
 int seg_policy_compile(const struct seg_policy_file *file, const struct seg_policy_loader *loader,
 		       struct seg_image **out, struct seg_error *err);

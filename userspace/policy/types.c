@@ -251,9 +251,12 @@ static int read_version(struct seg_parser *parser, const struct seg_policy_key *
 /* --- lists of words -------------------------------------------------------- */
 
 static const struct seg_policy_key NOT_KEYS[] = {
-	{.name = "not", .type = &SEG_TYPE_ADDRESSES, .flags = SEG_KEY_REQUIRED | SEG_KEY_NEGATIVE},
+	{.name = "not",
+	 .type = &SEG_TYPE_ADDRESSES,
+	 .flags = SEG_KEY_REQUIRED | SEG_KEY_NEGATIVE,
+	 .help = "all but these"},
 };
-static const struct seg_keys NOT_TABLE = {
+const struct seg_keys SEG_NOT_TABLE = {
 	.what = "a list", .keys = NOT_KEYS, .n = SEG_ARRAY_SIZE(NOT_KEYS)};
 
 static int list_push(struct seg_parser *parser, struct seg_list *list, struct seg_word word)
@@ -271,7 +274,7 @@ static int read_item(struct seg_parser *parser, const struct seg_policy_key *key
 	int r;
 
 	if (parser->reader.node == SEG_NODE_MAP && (key->flags & SEG_KEY_NOT))
-		return seg_map_read(parser, &NOT_TABLE, list);
+		return seg_map_read(parser, &SEG_NOT_TABLE, list);
 	r = seg_word_take(parser, key->name, &word);
 	if (r)
 		return r;
@@ -809,25 +812,84 @@ static bool rules_absent(const void *value)
 
 /* --- all of them ------------------------------------------------------------- */
 
-const struct seg_type SEG_TYPE_NAME = {read_name, print_name, sizeof(struct seg_word)};
-const struct seg_type SEG_TYPE_CHOICE = {read_choice, print_choice, sizeof(uint8_t)};
-const struct seg_type SEG_TYPE_COUNT = {read_count, print_count, sizeof(uint32_t)};
-const struct seg_type SEG_TYPE_RATE = {read_rate, print_rate, sizeof(uint32_t)};
-const struct seg_type SEG_TYPE_DURATION = {read_duration, print_duration, sizeof(uint64_t)};
-const struct seg_type SEG_TYPE_VERSION = {read_version, print_version, sizeof(uint64_t)};
-const struct seg_type SEG_TYPE_ETHERTYPES = {read_ethertypes, print_ethertypes,
-					     sizeof(uint16_t[SEG_ETHERTYPES_MAX])};
-const struct seg_type SEG_TYPE_LIST_FILE = {.read = read_list_file};
+#define DIGITS  "(0x[0-9a-fA-F]+|[0-9]+)"
+#define FLAGS   "(fin|syn|rst|psh|ack|urg|ece|cwr)"
+#define FLAGSET FLAGS "(\\+" FLAGS ")*"
+
+const struct seg_type SEG_TYPE_NAME = {.read = read_name,
+				       .print = print_name,
+				       .size = sizeof(struct seg_word),
+				       .syntax = "letters, digits, '_', '-', '.'",
+				       .pattern = "^[A-Za-z0-9_.-]{1,63}$"};
+const struct seg_type SEG_TYPE_CHOICE = {
+	.read = read_choice, .print = print_choice, .size = sizeof(uint8_t)};
+const struct seg_type SEG_TYPE_COUNT = {.read = read_count,
+					.print = print_count,
+					.size = sizeof(uint32_t),
+					.syntax = "a count: 200, 64k or 1M",
+					.pattern = "^[0-9]+[kMG]?$"};
+const struct seg_type SEG_TYPE_RATE = {.read = read_rate,
+				       .print = print_rate,
+				       .size = sizeof(uint32_t),
+				       .syntax = "a count a second: 1000/s or 64k/s",
+				       .pattern = "^[0-9]+[kMG]?/s$",
+				       .unit = true};
+const struct seg_type SEG_TYPE_DURATION = {.read = read_duration,
+					   .print = print_duration,
+					   .size = sizeof(uint64_t),
+					   .syntax = "a duration: 100ms, 5s, 10m or 2h",
+					   .pattern = "^(0|[0-9]+(d|h|m|s|ms|us|ns))$",
+					   .unit = true};
+const struct seg_type SEG_TYPE_VERSION = {
+	.read = read_version, .print = print_version, .size = sizeof(uint64_t), .syntax = "1"};
+const struct seg_type SEG_TYPE_ETHERTYPES = {.read = read_ethertypes,
+					     .print = print_ethertypes,
+					     .size = sizeof(uint16_t[SEG_ETHERTYPES_MAX]),
+					     .syntax = "names as in ethertype(5), or 0x0600 to "
+						       "0xffff",
+					     .pattern = "^(" DIGITS "|[a-z][a-z-]+)$"};
+const struct seg_type SEG_TYPE_LIST_FILE = {.read = read_list_file,
+					    .syntax = "a file: an address, prefix or range a line, "
+						      "# comments"};
 const struct seg_type SEG_TYPE_MAP = {.read = read_table};
-const struct seg_type SEG_TYPE_NAMES = {read_names, print_names, sizeof(seg_names), names_absent,
+const struct seg_type SEG_TYPE_NAMES = {.read = read_names,
+					.print = print_names,
+					.size = sizeof(seg_names),
+					.absent = names_absent,
 					.lines = true};
-const struct seg_type SEG_TYPE_RULES = {read_rules, print_rules, sizeof(seg_rule_texts),
-					rules_absent, .lines = true};
+const struct seg_type SEG_TYPE_RULES = {.read = read_rules,
+					.print = print_rules,
+					.size = sizeof(seg_rule_texts),
+					.absent = rules_absent,
+					.lines = true};
 
-#define WORDS(how)                                                                                 \
-	{                                                                                          \
-		seg_words_read, print_words, sizeof(struct seg_list), words_absent, how            \
-	}
+#define WORDS                                                                                      \
+	.read = seg_words_read, .print = print_words, .size = sizeof(struct seg_list),             \
+	.absent = words_absent
 
-const struct seg_type SEG_TYPE_WORDS = WORDS(seg_text_write);
-const struct seg_type SEG_TYPE_ADDRESSES = WORDS(address_write);
+const struct seg_type SEG_TYPE_ADDRESSES = {WORDS, .word = address_write,
+					    .syntax = "addresses, prefixes, ranges, groups; any",
+					    .pattern = "^[A-Za-z0-9_.:/-]+$"};
+const struct seg_type SEG_TYPE_SERVICES = {
+	WORDS, .word = seg_text_write,
+	.syntax = "tcp/80, udp/137-139, icmp/echo-request, icmpv6/128, proto/47, any; names",
+	.pattern = "^[A-Za-z0-9_./-]+$"};
+const struct seg_type SEG_TYPE_PORTS = {WORDS, .word = seg_text_write, .syntax = "53 or 1024-65535",
+					.pattern = "^" DIGITS "(-" DIGITS ")?$"};
+const struct seg_type SEG_TYPE_TCP_FLAGS = {
+	WORDS, .word = seg_text_write, .syntax = "flags that are set / of these: syn/syn+ack; rst",
+	.pattern = "^" FLAGSET "(/" FLAGSET ")?$"};
+const struct seg_type SEG_TYPE_DSCPS = {
+	WORDS, .word = seg_text_write, .syntax = "0 to 63, cs0-cs7, af11-af43, ef, be, va, le",
+	.pattern = "^(" DIGITS "|cs[0-7]|af[1-4][1-3]|ef|be|df|va|voice-admit|le|lephb)$"};
+const struct seg_type SEG_TYPE_VLANS = {WORDS, .word = seg_text_write,
+					.syntax = "1 to 4094, or outer/inner: 100/200",
+					.pattern = "^" DIGITS "(/" DIGITS ")?$"};
+const struct seg_type SEG_TYPE_IFACES = {WORDS, .word = seg_text_write,
+					 .syntax = "names of interfaces",
+					 .pattern = "^[^/:\\s]{1,15}$"};
+const struct seg_type SEG_TYPE_FAILSAFES = {WORDS, .word = seg_text_write,
+					    .syntax = "SERVICE, or SERVICE from GROUP",
+					    .pattern = "^\\s*\\S+(\\s+from\\s+\\S+)?\\s*$"};
+const struct seg_type SEG_TYPE_FILES = {WORDS, .word = seg_text_write,
+					.syntax = "files, relative to this one"};
