@@ -103,6 +103,7 @@ def read_pcap(data, order):
         struct.unpack(order + "I", data[20:24])[0],
     )
     unit, extra = PCAP[magic]
+    snap = struct.unpack(order + "I", data[16:20])[0] or len(data)
     link = known(link & 0x03FFFFFF)
     head = struct.Struct(order + "IIII")
     at, end = 24, len(data)
@@ -113,7 +114,9 @@ def read_pcap(data, order):
         at += 16 + extra
         if captured > 0x7FFFFFFF or captured > end - at:
             raise CaptureError("the file ends within a packet")
-        yield record(link, seconds * NSEC + fraction * unit, data[at : at + captured], wire, order)
+        kept = data[at : at + min(captured, snap)]  # as libpcap reads what its writer forgot to cut
+        within = fraction * unit if fraction * unit < NSEC else 0
+        yield record(link, seconds * NSEC + within, kept, max(wire, captured), order)
         at += captured
 
 
