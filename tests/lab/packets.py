@@ -37,21 +37,52 @@ def tcp(src, dst, sport, dport, flags, offset=5, bad=0):
     return head[:16] + struct.pack("!H", total ^ bad) + head[18:]
 
 
+def udplite(src, dst, sport, dport, payload=b"x" * 16):
+    """RFC 3828, all of it summed."""
+    head = struct.pack("!HHHH", sport, dport, 0, 0)
+    total = checksum(pseudo(src, dst, 136, 8 + len(payload)) + head + payload) or 0xffff
+    return head[:6] + struct.pack("!H", total) + payload
+
+
+def crc32c(data):
+    """RFC 9260, appendix A."""
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def sctp(sport, dport):
+    """A common header with an INIT chunk's."""
+    head, chunk = struct.pack("!HHI", sport, dport, 0), struct.pack("!BBHIIHHI", 1, 0, 20, 1, 1500,
+                                                                    1, 1, 1)
+    return head + struct.pack("<I", crc32c(head + bytes(4) + chunk)) + chunk
+
+
+def icmp6(src, dst, kind, code, rest):
+    body = struct.pack("!BBH", kind, code, 0) + rest
+    total = checksum(pseudo(src, dst, 58, len(body)) + body)
+    return body[:2] + struct.pack("!H", total) + body[4:]
+
+
 def icmp(kind, code, rest):
     body = struct.pack("!BBH", kind, code, 0) + rest
     return body[:2] + struct.pack("!H", checksum(body)) + body[4:]
 
 
-def ipv4(src, dst, proto, body, *, ihl=None, length=None, ttl=64, fragment=0, options=b"", bad=0):
+def ipv4(src, dst, proto, body, *, ihl=None, length=None, ttl=64, fragment=0, options=b"", bad=0,
+         tos=0):
     ihl = 5 + len(options) // 4 if ihl is None else ihl
     length = 20 + len(options) + len(body) if length is None else length
-    head = struct.pack("!BBHHHBBH4s4s", 4 << 4 | ihl, 0, length, 7, fragment, ttl, proto, 0,
+    head = struct.pack("!BBHHHBBH4s4s", 4 << 4 | ihl, tos, length, 7, fragment, ttl, proto, 0,
                        pack(src), pack(dst)) + options
     return head[:10] + struct.pack("!H", checksum(head) ^ bad) + head[12:] + body
 
 
-def ipv6(src, dst, proto, body, hops=64):
-    return struct.pack("!IHBB", 6 << 28, len(body), proto, hops) + pack(src) + pack(dst) + body
+def ipv6(src, dst, proto, body, hops=64, tos=0):
+    return struct.pack("!IHBB", 6 << 28 | tos << 20, len(body), proto, hops) + pack(src) + pack(dst) + body
 
 
 def ethernet(src, dst, family, body, tags=()):

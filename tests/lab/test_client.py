@@ -15,6 +15,9 @@ STATUS = {"daemon": {"pid": 1}, "policy": None, "interfaces": {"eth0": {"mode": 
                                                                         "queues": []}}}
 
 
+MORE = "name: p\ngroups: {g: {file: list.txt}}\nrules: []\n"
+
+
 class Stage(contextlib.ExitStack):
     """A copy of the client beside the daemon that is none."""
 
@@ -50,13 +53,16 @@ def check_fails(done, code, *words):
 def test_attach_starts_asks_and_detach_waits():
     with Stage("ready", attach=(200, STATUS), detach=(200, {"interfaces": {}})) as stage:
         with open(f"{stage.dir}/p.yaml", "w", encoding="utf-8") as file:
-            file.write("version: 1 # é\n")
+            file.write("version: 1 # é\n" + MORE)
         policy = f"{stage.dir}/p.yaml"
+        with open(f"{stage.dir}/list.txt", "w", encoding="utf-8") as file:
+            file.write("10.0.0.1\n")
         done = stage.xdpseg("attach", "eth0", "eth1", "-p", policy, "--queues", "2", "--observe")
         check_equal((done.returncode, done.stderr), (0, ""), "attach")
         check_equal(stage.asked("attach"), {
             "interfaces": ["eth0", "eth1"], "mode": "auto", "observe": True, "queues": 2,
-            "policy": {"name": policy, "text": "version: 1 # é\n"}}, "what attach asked")
+            "policy": {"name": policy, "text": "version: 1 # é\n" + MORE,
+                       "files": {f"{stage.dir}/list.txt": "10.0.0.1\n"}}}, "what attach asked")
         check_equal(stage.xdpseg("detach", "--all").returncode, 0, "detach")
         check(not os.path.exists(f"{stage.dir}/run/control.sock"), "detach did not wait")
         check_equal(stage.asked("detach"), {"all": True}, "what detach asked")

@@ -144,6 +144,7 @@ TEST(text, durations)
 
 TEST(text, counts)
 {
+	char text[SEG_COUNT_TEXT_MAX];
 	uint64_t n = 0;
 
 	check_eq(seg_count_parse("64k", 3, UINT64_MAX, &n), 0);
@@ -156,6 +157,11 @@ TEST(text, counts)
 	check_eq(seg_count_parse("k", 1, 200, &n), -EINVAL);
 	check_eq(seg_count_parse("0x10", 4, 200, &n), -EINVAL);
 	check_eq(seg_count_parse("18446744073709551616", 20, UINT64_MAX, &n), -ERANGE);
+	check_str_eq(seg_count_print(0, text), "0");
+	check_str_eq(seg_count_print(999, text), "999");
+	check_str_eq(seg_count_print(64000, text), "64k");
+	check_str_eq(seg_count_print(1001000, text), "1001k");
+	check_str_eq(seg_count_print(5000000000000, text), "5000G");
 	check_eq(seg_rate_parse("200k/s", 6, UINT64_MAX, &n), 0);
 	check_eq(n, 200000);
 	check_eq(seg_rate_parse("200k", 4, UINT64_MAX, &n), -EINVAL);

@@ -102,10 +102,35 @@ TEST(verbs, nearest_is_offered_and_all_are_listed)
 {
 	struct seg_error err = {0};
 
-	check(seg_verb_find("attach", &err) == &seg_verb_attach);
-	check(!seg_verb_find("sesions", &err));
+	check(seg_verb_find(NULL, "attach", &err) == &seg_verb_attach);
+	check(!seg_verb_find(NULL, "sesions", &err));
 	check_eq(err.exit, SEG_EXIT_USAGE);
 	check(strstr(err.mend, "did you mean 'sessions'?") != NULL);
 	for (const struct seg_verb *const *verb = SEG_VERBS; *verb; verb++)
 		check(strstr(err.mend, (*verb)->name) != NULL);
+}
+
+TEST(verbs, below_a_verb_there_are_its_own)
+{
+	struct seg_error err = {0};
+
+	check(seg_verb_find(&seg_verb_policy, "apply", &err) == &seg_verb_policy_apply);
+	check(!seg_verb_find(NULL, "apply", NULL));
+	check(!seg_verb_find(&seg_verb_policy, "aply", &err));
+	check_str_eq(err.what, "unknown verb 'policy aply'");
+	check(strstr(err.mend, "did you mean 'apply'?") != NULL);
+}
+
+TEST(verbs, those_for_later_are_refused_by_name)
+{
+	static const char *const LATER[] = {"patch", "confirm", "rollback", "diff", "history"};
+
+	for (size_t i = 0; i < sizeof(LATER) / sizeof(*LATER); i++) {
+		struct seg_error err = {0};
+
+		check(!seg_verb_find(&seg_verb_policy, LATER[i], &err));
+		check(strstr(err.what, LATER[i]) && strstr(err.what, "not supported yet"));
+		check(err.mend[0] != 0);
+		check_eq(err.exit, SEG_EXIT_USAGE);
+	}
 }

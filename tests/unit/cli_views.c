@@ -89,6 +89,33 @@ TEST(views, stats)
 	check_view("empty", "stats-none", seg_view_stats, false);
 }
 
+TEST(views, policy)
+{
+	check_view("check", "check", seg_view_check, false);
+	check_view("applied", "applied", seg_view_applied, false);
+	check_view("applied-again", "applied-again", seg_view_applied, false);
+}
+
+TEST(views, why)
+{
+	check_view("why", "why", seg_view_why, false);
+	check_view("why-default", "why-default", seg_view_why, false);
+	check_view("why-guard", "why-guard", seg_view_why, false);
+	check_view("empty", "why-none", seg_view_why, false);
+}
+
+static void print_help_below(const struct seg_verb *const *verbs, FILE *to)
+{
+	for (const struct seg_verb *const *verb = verbs; *verb; verb++) {
+		if ((*verb)->later)
+			continue;
+		fputs("----\n", to);
+		seg_help_verb(*verb, to);
+		if ((*verb)->verbs)
+			print_help_below((*verb)->verbs, to);
+	}
+}
+
 TEST(views, help)
 {
 	_cleanup_free_ char *text = NULL;
@@ -96,10 +123,7 @@ TEST(views, help)
 	FILE *to = open_memstream(&text, &size);
 
 	seg_help_overview(to);
-	for (const struct seg_verb *const *verb = SEG_VERBS; *verb; verb++) {
-		fputs("----\n", to);
-		seg_help_verb(*verb, to);
-	}
+	print_help_below(SEG_VERBS, to);
 	fclose(to);
 	check_golden("help", text);
 }

@@ -51,8 +51,7 @@ static int grace(struct seg_tables *tables)
 static void rig_begin(void)
 {
 	static const char text[] = "version: 1\nname: x\nrules:\n  - {id: one, action: allow}\n";
-	const struct seg_policy_text policy = {.name = "x", .text = text, .length = strlen(text)};
-	const struct seg_policy_file file = {policy.name, policy.text, policy.length};
+	const struct seg_policy_file file = {"x", text, strlen(text)};
 
 	memset(&rig, 0, sizeof(rig));
 	rig.tables.table = (struct seg_table){rig.tags, rig.slots, BUCKETS, 0};

@@ -12,8 +12,7 @@
 #include "check.h"
 #include "classify.h"
 #include "compiled.h"
-
-#define ENOUGH (1u << 16)
+#include "shelf.h"
 
 static int compile_text(const char *text, size_t len, struct seg_error *err)
 {
@@ -33,44 +32,7 @@ static const char *wrong_of(const char *text)
 	return err.what;
 }
 
-static size_t read_file(const char *path, char *to)
-{
-	_cleanup_fclose_ FILE *f = fopen(path, "r");
-	size_t n = f ? fread(to, 1, ENOUGH - 1, f) : 0;
-
-	to[n] = '\0';
-	return n;
-}
-
 /* --- golden files -------------------------------------------------------------- */
-
-/* Files beside each other in a folder, all of them read here. */
-struct shelf {
-	const char *folder;
-	char names[8][256], texts[8][ENOUGH];
-	unsigned int n;
-};
-
-static int shelf_load(void *context, const char *by, const char *name, struct seg_policy_file *file,
-		      struct seg_error *err)
-{
-	struct shelf *shelf = context;
-	const char *slash = strrchr(by, '/');
-	char path[1024];
-	size_t len;
-
-	if (shelf->n == 8)
-		return seg_error_set(err, EINVAL, "too many files for this test");
-	snprintf(shelf->names[shelf->n], 256, "%.*s%s", slash ? (int)(slash - by) + 1 : 0, by,
-		 name);
-	snprintf(path, sizeof(path), "%s/%s", shelf->folder, shelf->names[shelf->n]);
-	if (access(path, R_OK))
-		return seg_error_set(err, errno, "'%s' cannot be read: %s", name, strerror(errno));
-	len = read_file(path, shelf->texts[shelf->n]);
-	*file = (struct seg_policy_file){shelf->names[shelf->n], shelf->texts[shelf->n], len};
-	shelf->n++;
-	return 0;
-}
 
 /* As the CLI prints it. */
 static void render(const char *folder, const char *name, const char *text, size_t len, char *to)
@@ -172,6 +134,7 @@ TEST(policy, every_default_is_read)
 
 TEST(policy, ids_and_lines)
 {
+	struct seg_rule_info info;
 	_cleanup_image_ struct seg_image *image = compiled(
 		"version: 1\nrules:\n  - {action: deny}\n\n  - {id: ssh, action: allow}\n");
 
@@ -179,8 +142,10 @@ TEST(policy, ids_and_lines)
 	check_str_eq(seg_image_rule_id(image, 1), "ssh");
 	check_str_eq(seg_image_rule_id(image, 2), "?");
 	check_str_eq(seg_image_rule_id(image, SEG_RULE_DEFAULT), "default");
-	check_eq(seg_image_rule_line(image, 0), 3);
-	check_eq(seg_image_rule_line(image, 1), 5);
+	check_eq(seg_image_rule_info(image, 0, &info), 0);
+	check_eq(info.line, 3);
+	check_eq(seg_image_rule_info(image, 1, &info), 0);
+	check_eq(info.line, 5);
 	check_eq(seg_image_rule_find(image, "ssh"), 1);
 	check_eq(seg_image_rule_find(image, "telnet"), SEG_RULE_DEFAULT);
 }
@@ -289,21 +254,31 @@ TEST(policy, nesting_is_bounded)
 	check(strstr(wrong_of(text), "nested"));
 }
 
-/* Cut anywhere, a policy is refused or means what it says; it never crashes. */
-TEST(policy, cut_short)
+static void cut(const char *name)
 {
 	static char text[ENOUGH];
 	char path[512];
 	struct seg_error err;
 	size_t len;
 
-	snprintf(path, sizeof(path), "%s/docs/examples/edge.yaml", getenv("SEG_SOURCE_ROOT"));
+	snprintf(path, sizeof(path), "%s/%s", getenv("SEG_SOURCE_ROOT"), name);
 	len = read_file(path, text);
 	check(len > 100);
 	for (size_t i = 0; i < len; i++)
 		if (compile_text(text, i, &err))
-			check(err.what[0]);
+			check(err.what[0] && err.line);
 	check_eq(compile_text(text, len, &err), 0);
+}
+
+/* Cut anywhere, a policy is refused or means what it says; it never crashes. */
+TEST(policy, cut_short)
+{
+	static const char *const FILES[] = {"docs/examples/edge.yaml",
+					    "tests/golden/policy/attach-failsafe.yaml",
+					    "tests/golden/policy/attach-contract.normal"};
+
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(FILES); i++)
+		cut(FILES[i]);
 }
 
 /* --- because, needs, files ------------------------------------------------------- */

@@ -95,6 +95,19 @@ int seg_count_parse(const char *text, size_t len, uint64_t max, uint64_t *out)
 	return 0;
 }
 
+const char *seg_count_print(uint64_t count, char *to)
+{
+	static const char *const UNITS[] = {"", "k", "M", "G"};
+	size_t unit = 0;
+
+	while (count && count % 1000 == 0 && unit + 1 < SEG_ARRAY_SIZE(UNITS)) {
+		count /= 1000;
+		unit++;
+	}
+	snprintf(to, SEG_COUNT_TEXT_MAX, "%" PRIu64 "%s", count, UNITS[unit]);
+	return to;
+}
+
 int seg_rate_parse(const char *text, size_t len, uint64_t max, uint64_t *per_second)
 {
 	if (len < 2 || !seg_text_is(text + len - 2, 2, "/s"))

@@ -19,6 +19,11 @@ int seg_number_parse(const char *text, size_t len, uint64_t max, uint64_t *out);
 /* "64k", "1M", "2G" (powers of 1000), "200". -EINVAL, -ERANGE. */
 int seg_count_parse(const char *text, size_t len, uint64_t max, uint64_t *out);
 
+#define SEG_COUNT_TEXT_MAX 24
+
+/* The largest unit that divides it: "64k", "1M". Returns `to`, of SEG_COUNT_TEXT_MAX bytes. */
+const char *seg_count_print(uint64_t count, char *to);
+
 /* "200k/s": a count a second. -EINVAL, -ERANGE. */
 int seg_rate_parse(const char *text, size_t len, uint64_t max, uint64_t *per_second);
 

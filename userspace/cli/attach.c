@@ -52,7 +52,7 @@ static int make_request(const struct seg_cli *cli, json_t **request, struct seg_
 {
 	const struct attach_options *options = cli->values;
 	json_t *policy;
-	int r = seg_policy_file_read(options->policy, &policy, err);
+	int r = seg_policy_file_pack(options->policy, &policy, err);
 
 	if (r)
 		return r;

@@ -33,25 +33,36 @@ struct seg_cli {
 	bool colour; /* on stdout */
 };
 
+/* A row of a table of verbs; one with `verbs` of its own is only their folder. */
 struct seg_verb {
-	const char *name;
+	const char *name;     /* the words that call it: "attach", "policy check" */
 	const char *synopsis; /* after "xdpseg NAME" */
 	const char *summary;  /* one line, lower case */
 	const char *details;  /* paragraphs for `help NAME`; NULL: none */
 	const struct seg_option *options;
 	size_t values_size; /* of the struct that the options are bound to */
 	int (*run)(const struct seg_cli *cli, struct seg_error *err);
+	const struct seg_verb *const *verbs; /* subverbs, then NULL */
+	const char *later; /* known, not supported yet, refused by name: this is the mend */
 };
 
-extern const struct seg_verb seg_verb_attach, seg_verb_detach, seg_verb_help, seg_verb_sessions,
-	seg_verb_stats, seg_verb_status;
+extern const struct seg_verb seg_verb_attach, seg_verb_detach, seg_verb_help, seg_verb_policy,
+	seg_verb_policy_apply, seg_verb_policy_check, seg_verb_policy_show, seg_verb_sessions,
+	seg_verb_stats, seg_verb_status, seg_verb_why;
 
 /* verbs.c: all of them, in help's order, then NULL; and the options of every verb. */
 extern const struct seg_verb *const SEG_VERBS[];
 extern const struct seg_option SEG_GLOBAL_OPTIONS[];
 
-/* The verb of that name; NULL with err filled: the known ones, and the nearest. */
-const struct seg_verb *seg_verb_find(const char *name, struct seg_error *err);
+/* The word that tells a verb from its neighbours: "check" of "policy check". */
+const char *seg_verb_word(const struct seg_verb *verb);
+
+/*
+ * The verb that `word` calls below `of`, or at the top if that is NULL. NULL with
+ * err filled: the known ones and the nearest, or that it is for later.
+ */
+const struct seg_verb *seg_verb_find(const struct seg_verb *of, const char *word,
+				     struct seg_error *err);
 
 /* help.c: what `xdpseg help` and `xdpseg help VERB` show. */
 void seg_help_overview(FILE *to);

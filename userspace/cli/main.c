@@ -20,17 +20,24 @@ static bool wants_colour(const struct seg_global *global, FILE *to)
 	return !(no_color && *no_color) && isatty(fileno(to));
 }
 
-/* `xdpseg --help`, `xdpseg --version` and plain `xdpseg`. */
-static int run_without_verb(const struct seg_cli *cli, struct seg_error *err)
+/* Words ended before a verb was named: `xdpseg --help`, `xdpseg --version`, `xdpseg policy`. */
+static int run_without_verb(const struct seg_cli *cli, const struct seg_verb *of,
+			    struct seg_error *err)
 {
 	if (cli->global.version) {
 		puts("xdpseg " SEG_VERSION);
+		return 0;
+	}
+	if (cli->global.help && of) {
+		seg_help_verb(of, stdout);
 		return 0;
 	}
 	if (cli->global.help) {
 		seg_help_overview(stdout);
 		return 0;
 	}
+	if (of)
+		return seg_usage(err, of, "%s: no verb", of->name);
 	seg_error_set(err, EINVAL, "no verb");
 	seg_error_mend(err, "`xdpseg help` lists them; `xdpseg attach IFACE` is the first");
 	seg_error_exit(err, SEG_EXIT_USAGE);
@@ -61,10 +68,12 @@ static int run_verb(struct seg_cli *cli, const struct seg_verb *verb, int argc, 
 	cli->operands = argv + first;
 	cli->operands_n = (size_t)(argc - first);
 	cli->colour = wants_colour(&cli->global, stdout);
-	return cli->global.version ? run_without_verb(cli, err) : verb->run(cli, err);
+	return cli->global.version ? run_without_verb(cli, verb, err) : verb->run(cli, err);
 }
 
-static int run(struct seg_cli *cli, int argc, char **argv, struct seg_error *err)
+/* argv[0] is what calls the verbs below `of` (NULL: all), argv[1..] options and one of them. */
+static int run_below(struct seg_cli *cli, const struct seg_verb *of, int argc, char **argv,
+		     struct seg_error *err)
 {
 	const struct seg_option_set globals = {SEG_GLOBAL_OPTIONS, &cli->global};
 	int first = seg_options_parse(&globals, 1, true, argc, argv, err);
@@ -73,9 +82,13 @@ static int run(struct seg_cli *cli, int argc, char **argv, struct seg_error *err
 	if (first < 0)
 		return first;
 	if (first == argc || cli->global.version)
-		return run_without_verb(cli, err);
-	verb = seg_verb_find(argv[first], err);
-	return verb ? run_verb(cli, verb, argc - first, argv + first, err) : -EINVAL;
+		return run_without_verb(cli, of, err);
+	verb = seg_verb_find(of, argv[first], err);
+	if (!verb)
+		return -EINVAL;
+	if (verb->verbs)
+		return run_below(cli, verb, argc - first, argv + first, err);
+	return run_verb(cli, verb, argc - first, argv + first, err);
 }
 
 static void print_error(const struct seg_cli *cli, const struct seg_error *err)
@@ -91,7 +104,7 @@ int main(int argc, char **argv)
 	struct seg_cli cli = {.global = {.color = "auto", .runtime_dir = "/run/xdpseg"}};
 	struct seg_error err = {0};
 
-	if (run(&cli, argc, argv, &err)) {
+	if (run_below(&cli, NULL, argc, argv, &err)) {
 		print_error(&cli, &err);
 		return err.exit ? err.exit : SEG_EXIT_FAILED;
 	}

@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * policy_file.h - a policy as the daemon gets it. The client opens every file
- * with the caller's rights; the daemon never opens a path that a client names.
+ * policy_file.h - policies in the caller's files. The client opens every file
+ * with the caller's rights and sends what it read; the daemon never opens a path
+ * that a client names.
  */
 #ifndef SEG_POLICY_FILE_H
 #define SEG_POLICY_FILE_H
 
 #include <jansson.h>
 
-#include "error.h"
+#include "files.h"
 
 #define SEG_POLICY_FILE_DEFAULT "/etc/xdpseg/policy.yaml"
-#define SEG_POLICY_FILE_MAX     (64u << 20) /* bytes */
 
 /*
- * Read `path` ("-": standard input) into {"name", "text"}; the caller owns it.
- * path NULL: the default file, JSON null where there is none. Refused: what is
- * no regular file, too large, or not UTF-8 (with its line).
+ * Open the policy in `path` ("-": standard input): *policy and *files are the
+ * caller's, also after an error, and *files has to outlive *policy. Refused, with
+ * a place: what is no regular file, a wrong policy, over SEG_POLICY_TEXT_MAX bytes
+ * in all.
  */
-int seg_policy_file_read(const char *path, json_t **policy, struct seg_error *err);
+int seg_policy_file_open(const char *path, struct seg_policy_files *files,
+			 struct seg_policy **policy, struct seg_error *err);
+
+/*
+ * What is sent of the policy in `path`, a JSON object that the caller owns. path
+ * NULL: the default file, JSON null where there is none.
+ */
+int seg_policy_file_pack(const char *path, json_t **sent, struct seg_error *err);
 
 #endif

@@ -9,13 +9,9 @@
 #include "text.h"
 
 const struct seg_verb *const SEG_VERBS[] = {
-	&seg_verb_attach,
-	&seg_verb_detach,
-	&seg_verb_status,
-	&seg_verb_sessions,
-	&seg_verb_stats,
-	&seg_verb_help,
-	NULL,
+	&seg_verb_attach, &seg_verb_detach, &seg_verb_status,
+	&seg_verb_policy, &seg_verb_why,    &seg_verb_sessions,
+	&seg_verb_stats,  &seg_verb_help,   NULL,
 };
 
 #define GLOBAL(member) offsetof(struct seg_global, member)
@@ -33,32 +29,60 @@ const struct seg_option SEG_GLOBAL_OPTIONS[] = {
 	{0},
 };
 
-static void list_verbs(char *to, size_t size)
+const char *seg_verb_word(const struct seg_verb *verb)
+{
+	const char *space = strrchr(verb->name, ' ');
+
+	return space ? space + 1 : verb->name;
+}
+
+static void list_verbs(const struct seg_verb *const *verbs, char *to, size_t size)
 {
 	size_t used = 0;
 
-	for (const struct seg_verb *const *verb = SEG_VERBS; *verb && used < size; verb++)
-		used += (size_t)snprintf(to + used, size - used, "%s%s", used ? ", " : "",
-					 (*verb)->name);
+	for (; *verbs && used < size; verbs++)
+		if (!(*verbs)->later)
+			used += (size_t)snprintf(to + used, size - used, "%s%s", used ? ", " : "",
+						 seg_verb_word(*verbs));
 }
 
-const struct seg_verb *seg_verb_find(const char *name, struct seg_error *err)
+static void report_unknown(const struct seg_verb *of, const struct seg_verb *const *verbs,
+			   const struct seg_nearest *nearest, struct seg_error *err)
 {
-	struct seg_nearest nearest = {.text = name, .len = strlen(name)};
-	char known[256];
+	char known[256] = "";
 
-	for (const struct seg_verb *const *verb = SEG_VERBS; *verb; verb++) {
-		if (strcmp((*verb)->name, name) == 0)
-			return *verb;
-		seg_nearest_offer(&nearest, (*verb)->name);
-	}
-	list_verbs(known, sizeof(known));
-	seg_error_set(err, EINVAL, "unknown verb '%s'", name);
+	list_verbs(verbs, known, sizeof(known));
+	seg_error_set(err, EINVAL, "unknown verb '%s%s%s'", of ? of->name : "", of ? " " : "",
+		      nearest->text);
 	seg_error_exit(err, SEG_EXIT_USAGE);
-	if (nearest.best)
-		seg_error_mend(err, "did you mean '%s'? The verbs are %s", nearest.best, known);
+	if (nearest->best)
+		seg_error_mend(err, "did you mean '%s'? The verbs are %s", nearest->best, known);
 	else
 		seg_error_mend(err, "the verbs are %s", known);
+}
+
+static const struct seg_verb *unless_later(const struct seg_verb *verb, struct seg_error *err)
+{
+	if (!verb->later)
+		return verb;
+	seg_error_set(err, EINVAL, "'%s' is not supported yet", verb->name);
+	seg_error_mend(err, "%s", verb->later);
+	seg_error_exit(err, SEG_EXIT_USAGE);
+	return NULL;
+}
+
+const struct seg_verb *seg_verb_find(const struct seg_verb *of, const char *word,
+				     struct seg_error *err)
+{
+	const struct seg_verb *const *verbs = of ? of->verbs : SEG_VERBS;
+	struct seg_nearest nearest = {.text = word, .len = strlen(word)};
+
+	for (const struct seg_verb *const *verb = verbs; *verb; verb++) {
+		if (strcmp(seg_verb_word(*verb), word) == 0)
+			return unless_later(*verb, err);
+		seg_nearest_offer(&nearest, seg_verb_word(*verb));
+	}
+	report_unknown(of, verbs, &nearest, err);
 	return NULL;
 }
 

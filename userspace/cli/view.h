@@ -21,6 +21,10 @@ struct seg_view {
 int seg_view_status(const struct seg_view *view, const json_t *status);
 int seg_view_sessions(const struct seg_view *view, const json_t *sessions);
 int seg_view_stats(const struct seg_view *view, const json_t *stats);
+int seg_view_check(const struct seg_view *view, const json_t *check);
+int seg_view_applied(const struct seg_view *view, const json_t *applied);
+int seg_view_policy(const struct seg_view *view, const json_t *policy);
+int seg_view_why(const struct seg_view *view, const json_t *why);
 
 /* Members of an object: "-" and 0 where there is none. */
 const char *seg_view_text(const json_t *object, const char *key);

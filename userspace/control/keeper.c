@@ -171,20 +171,31 @@ static int attach_first(struct seg_keeper *keeper, const struct seg_attach_reque
 static bool keeps_policy(const struct seg_keeper *keeper, const struct seg_policy_text *policy)
 {
 	return keeper->open && keeper->book.given && !policy->observe &&
-	       (!policy->text || policy->fallback);
+	       (!policy->files || policy->fallback);
+}
+
+/* The rulebook that would come next; *changes: it is not the one in force. */
+static int open_next(const struct seg_keeper *keeper, const struct seg_policy_text *policy,
+		     struct seg_rulebook *book, bool *changes, struct seg_error *err)
+{
+	uint32_t generation = keeper->open ? seg_generation_after(keeper->book.generation) : 1;
+	int r = seg_rulebook_open(book, policy, generation, keeper->revision + 1, err);
+
+	if (r)
+		return r;
+	*changes = !keeper->open || !seg_rulebook_same(book, &keeper->book);
+	return 0;
 }
 
 static int attach_with_policy(struct seg_keeper *keeper, const struct seg_attach_request *request,
 			      struct seg_error *err)
 {
-	uint32_t generation = keeper->open ? seg_generation_after(keeper->book.generation) : 1;
 	struct seg_rulebook book;
-	int r = seg_rulebook_open(&book, &request->policy, generation, keeper->revision + 1, err);
 	bool changes;
+	int r = open_next(keeper, &request->policy, &book, &changes, err);
 
 	if (r)
 		return r;
-	changes = !keeper->open || !seg_rulebook_same(&book, &keeper->book);
 	if (!keeper->open)
 		r = attach_first(keeper, request, &book, err);
 	else
@@ -206,6 +217,38 @@ int seg_keeper_attach(struct seg_keeper *keeper, const struct seg_attach_request
 		return r;
 	keeper->stay = false;
 	set_pickup(keeper);
+	seg_keeper_wake(keeper);
+	return 0;
+}
+
+/* --- apply
+ * -------------------------------------------------------------------------------------------- */
+
+int seg_keeper_apply(struct seg_keeper *keeper, const struct seg_policy_files *files, bool *changes,
+		     struct seg_error *err)
+{
+	struct seg_policy_text policy = {
+		.files = files,
+		.observe = keeper->book.given && keeper->book.observe,
+	};
+	struct seg_rulebook book;
+	int r;
+
+	if (!keeper->open) {
+		seg_error_set(err, ENOENT, "no interface is attached");
+		seg_error_mend(err, "`xdpseg attach IFACE --policy FILE` puts a policy in force");
+		seg_error_exit(err, SEG_EXIT_NOT_ATTACHED);
+		return -ENOENT;
+	}
+	r = open_next(keeper, &policy, &book, changes, err);
+	if (r)
+		return r;
+	if (*changes)
+		r = seg_apply(keeper, &book, err);
+	seg_rulebook_close(&book);
+	if (r)
+		return r;
+	keeper->revision += *changes;
 	seg_keeper_wake(keeper);
 	return 0;
 }

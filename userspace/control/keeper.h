@@ -60,6 +60,14 @@ struct seg_attach_request {
 int seg_keeper_attach(struct seg_keeper *keeper, const struct seg_attach_request *request,
 		      struct seg_error *err);
 
+/*
+ * Put a policy in force on every interface, observed as the one before it was;
+ * returns when it is. *changes: it was not in force already. -ENOENT: nothing is
+ * attached. On failure everything is as before.
+ */
+int seg_keeper_apply(struct seg_keeper *keeper, const struct seg_policy_files *files, bool *changes,
+		     struct seg_error *err);
+
 /* Stop protecting these. -ENOENT: one of them is not attached; then nothing is changed. */
 int seg_keeper_detach(struct seg_keeper *keeper, const char *const *names, size_t names_n,
 		      struct seg_error *err);

@@ -42,17 +42,6 @@ static json_t *report_iface(const struct seg_iface *iface)
 	return json;
 }
 
-static json_t *report_policy(const struct seg_keeper *keeper)
-{
-	const struct seg_rulebook *book = &keeper->book;
-
-	if (!keeper->open || !book->given)
-		return json_null();
-	return json_pack("{s:s, s:i, s:s, s:b, s:i}", "name", seg_image_name(book->image),
-			 "revision", (int)book->revision, "hash", seg_image_hash(book->image),
-			 "observe", book->observe, "generation", (int)book->generation);
-}
-
 json_t *seg_report_status(struct seg_keeper *keeper, const json_t *body, struct seg_error *err)
 {
 	json_t *ifaces = json_object();
@@ -63,6 +52,6 @@ json_t *seg_report_status(struct seg_keeper *keeper, const json_t *body, struct 
 	return json_pack("{s:{s:i, s:s, s:I, s:s}, s:o, s:o}", "daemon", "pid", (int)getpid(),
 			 "version", SEG_VERSION, "uptime_s",
 			 (json_int_t)((seg_clock_now() - keeper->started) / SEG_NS_PER_S),
-			 "runtime_dir", keeper->runtime.path, "policy", report_policy(keeper),
+			 "runtime_dir", keeper->runtime.path, "policy", seg_policy_status(keeper),
 			 "interfaces", ifaces);
 }

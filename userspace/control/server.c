@@ -10,11 +10,12 @@
 #include <sys/un.h>
 
 #include "cleanup.h"
+#include "error_json.h"
 #include "keeper.h"
 
 #define SOCKET_NAME "control.sock"
 
-#define BODY_MAX        (64u << 20)
+#define BODY_MAX        (3 * SEG_POLICY_TEXT_MAX) /* a policy's texts, escaped */
 #define CONNECTIONS_MAX 64
 #define TIMEOUT_S       10 /* of a connection on which nothing moves */
 #define PIECE_SIZE      65536
@@ -40,6 +41,8 @@ static const struct route {
 	{"GET", "/v1/status", seg_report_status, NULL},
 	{"GET", "/v1/stats", seg_report_stats, NULL},
 	{"GET", "/v1/sessions", NULL, seg_report_sessions},
+	{"GET", "/v1/policy", seg_report_policy, NULL},
+	{"POST", "/v1/policy", seg_verb_apply, NULL},
 	{"POST", "/v1/attach", seg_verb_attach, NULL},
 	{"POST", "/v1/detach", seg_verb_detach, NULL},
 };
@@ -54,32 +57,6 @@ static const struct route *find_route(const char *method, const char *path)
 
 /* --- replies
  * ------------------------------------------------------------------------------------------ */
-
-static void add_text(json_t *object, const char *key, const char *text)
-{
-	if (*text)
-		json_object_set_new(object, key, json_string(text));
-}
-
-static void add_number(json_t *object, const char *key, unsigned int number)
-{
-	if (number)
-		json_object_set_new(object, key, json_integer(number));
-}
-
-json_t *seg_error_reply(const struct seg_error *err)
-{
-	json_t *error = json_object();
-
-	add_text(error, "what", err->what);
-	add_text(error, "mend", err->mend);
-	add_text(error, "file", err->file);
-	add_number(error, "line", err->line);
-	add_number(error, "column", err->column);
-	add_text(error, "source", err->source);
-	add_number(error, "exit", err->exit);
-	return json_pack("{s:o}", "error", error);
-}
 
 static unsigned int status_of(const struct seg_error *err)
 {
@@ -123,7 +100,7 @@ static enum MHD_Result reply_json(struct MHD_Connection *connection, unsigned in
 static enum MHD_Result reply_error(struct MHD_Connection *connection, unsigned int status,
 				   const struct seg_error *err)
 {
-	json_auto_t *json = seg_error_reply(err);
+	json_auto_t *json = seg_error_to_json(err);
 
 	return reply_json(connection, status, json);
 }
@@ -250,7 +227,7 @@ static enum MHD_Result answer(struct seg_server *server, struct MHD_Connection *
 		return reply_stream(connection, server->keeper, request->route->piece);
 	if (request->used > BODY_MAX)
 		return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE,
-			      "the request is larger than 64 MB, or than there is memory");
+			      "the request is too large, or there is no memory for it");
 	if (request->used)
 		body = json_loadb(request->body, request->used, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(body) && !strcmp(request->route->method, "POST"))

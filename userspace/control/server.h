@@ -12,6 +12,7 @@
 
 #include "abi.h"
 #include "error.h"
+#include "files.h"
 #include "runtime.h"
 
 struct seg_keeper;
@@ -25,8 +26,24 @@ typedef json_t *(*seg_verb)(struct seg_keeper *keeper, const json_t *body, struc
 
 json_t *seg_verb_attach(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_verb_detach(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+json_t *seg_verb_apply(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+json_t *seg_report_policy(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_report_status(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_report_stats(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+
+/* What `status` says of the policy in force: null, or an object. */
+json_t *seg_policy_status(const struct seg_keeper *keeper);
+
+/* Refused as wrong usage of a verb; -EINVAL. */
+int seg_request_usage(const char *verb, const char *what, struct seg_error *err);
+
+/* What a newer client might ask for is refused by name, not ignored. `known` ends with NULL. */
+int seg_request_keys(const json_t *body, const char *verb, const char *const *known,
+		     struct seg_error *err);
+
+/* Body member "policy", {"name", "text", "files"}, or null: none. The files are the caller's. */
+int seg_request_policy(const json_t *body, const char *verb, struct seg_policy_files *files,
+		       struct seg_error *err);
 
 /* The names of interfaces in a request; they live as long as `body`. */
 int seg_read_names(const json_t *body, const char *names[SEG_IFACES_MAX], size_t *n,
@@ -44,8 +61,5 @@ struct seg_stream {
 typedef size_t (*seg_piece)(struct seg_stream *stream, char *to, size_t size);
 
 size_t seg_report_sessions(struct seg_stream *stream, char *to, size_t size);
-
-/* {"error":{...}} as the client reads it; the caller's. */
-json_t *seg_error_reply(const struct seg_error *err);
 
 #endif

@@ -9,33 +9,7 @@
 
 static int usage(struct seg_error *err, const char *what)
 {
-	seg_error_set(err, EINVAL, "attach: %s", what);
-	seg_error_exit(err, SEG_EXIT_USAGE);
-	return -EINVAL;
-}
-
-/* What a newer client might ask for is refused by name, not ignored. */
-static int check_keys(const json_t *body, struct seg_error *err)
-{
-	static const char *const known[] = {"interfaces", "policy", "mode",
-					    "observe",    "queues", "foreground"};
-	const char *key;
-	json_t *value;
-
-	json_object_foreach ((json_t *)body, key, value) {
-		size_t i = 0;
-
-		while (i < SEG_ARRAY_SIZE(known) && strcmp(known[i], key) != 0)
-			i++;
-		if (i == SEG_ARRAY_SIZE(known) && json_is_true(value)) {
-			seg_error_set(err, EOPNOTSUPP,
-				      "attach: '%s' is not supported by this "
-				      "version",
-				      key);
-			return -EOPNOTSUPP;
-		}
-	}
-	return 0;
+	return seg_request_usage("attach", what, err);
 }
 
 int seg_read_names(const json_t *body, const char *names[SEG_IFACES_MAX], size_t *n,
@@ -72,23 +46,6 @@ static int read_mode(const json_t *body, enum seg_mode *mode, struct seg_error *
 	return usage(err, "'mode' is auto, native or generic");
 }
 
-static int read_policy(const json_t *body, struct seg_policy_text *policy, struct seg_error *err)
-{
-	const json_t *object = json_object_get(body, "policy");
-	const json_t *text = json_object_get(object, "text");
-
-	policy->observe = json_is_true(json_object_get(body, "observe"));
-	if (!object || json_is_null(object))
-		return 0;
-	policy->name = json_string_value(json_object_get(object, "name"));
-	policy->text = json_string_value(text);
-	policy->length = json_string_length(text);
-	policy->fallback = json_is_true(json_object_get(object, "default"));
-	if (!policy->name || !policy->text)
-		return usage(err, "'policy' has a 'name' and a 'text'");
-	return 0;
-}
-
 static int read_queues(const json_t *body, uint32_t *queues, struct seg_error *err)
 {
 	const json_t *number = json_object_get(body, "queues");
@@ -101,15 +58,36 @@ static int read_queues(const json_t *body, uint32_t *queues, struct seg_error *e
 	return 0;
 }
 
+static int read_request(const json_t *body, struct seg_attach_request *request,
+			struct seg_policy_files *files, struct seg_error *err)
+{
+	static const char *const known[] = {"interfaces", "policy",     "mode", "observe",
+					    "queues",     "foreground", NULL};
+	const json_t *policy = json_object_get(body, "policy");
+	int r = seg_request_keys(body, "attach", known, err);
+
+	if (!r)
+		r = read_mode(body, &request->options.mode, err);
+	if (!r)
+		r = read_queues(body, &request->options.queues_max, err);
+	if (!r)
+		r = seg_request_policy(body, "attach", files, err);
+	request->policy = (struct seg_policy_text){
+		.files = files->n ? files : NULL,
+		.fallback = json_is_true(json_object_get(policy, "default")),
+		.observe = json_is_true(json_object_get(body, "observe")),
+	};
+	return r;
+}
+
 json_t *seg_verb_attach(struct seg_keeper *keeper, const json_t *body, struct seg_error *err)
 {
+	_cleanup_policy_files_ struct seg_policy_files files = {0};
 	const char *names[SEG_IFACES_MAX];
 	struct seg_attach_request request = {.names = names};
 
-	if (check_keys(body, err) || seg_read_names(body, names, &request.names_n, err) ||
-	    read_mode(body, &request.options.mode, err) ||
-	    read_queues(body, &request.options.queues_max, err) ||
-	    read_policy(body, &request.policy, err) || seg_keeper_attach(keeper, &request, err))
+	if (seg_read_names(body, names, &request.names_n, err) ||
+	    read_request(body, &request, &files, err) || seg_keeper_attach(keeper, &request, err))
 		return NULL;
 	return seg_report_status(keeper, NULL, err);
 }

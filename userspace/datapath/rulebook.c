@@ -5,7 +5,6 @@
 #include <uthash.h>
 
 #include "cleanup.h"
-#include "policy.h"
 #include "tables.h"
 
 static const char allow_all[] = "version: 1\n"
@@ -13,17 +12,26 @@ static const char allow_all[] = "version: 1\n"
 				"defaults: {ingress: allow, egress: allow, forward: allow}\n"
 				"rules: []\n";
 
-static int compile(struct seg_rulebook *book, const struct seg_policy_text *policy,
-		   struct seg_error *err)
+/* The rulebook's own files: given, or one that allows everything. */
+static int keep_files(struct seg_rulebook *book, const struct seg_policy_text *policy,
+		      struct seg_error *err)
 {
-	struct seg_policy_file file = {"none", allow_all, sizeof(allow_all) - 1};
-	int r;
+	int r = policy->files ? seg_policy_files_copy(&book->files, policy->files)
+			      : seg_policy_files_add(&book->files, "none", allow_all,
+						     sizeof(allow_all) - 1);
 
-	if (policy->text)
-		file = (struct seg_policy_file){policy->name, policy->text, policy->length};
-	r = seg_policy_compile(&file, NULL, &book->image, err);
-	if (!r)
-		r = seg_image_enforceable(book->image, file.name, err);
+	return r ? seg_error_set(err, -r, "no memory for a policy") : 0;
+}
+
+static int compile(struct seg_rulebook *book, struct seg_error *err)
+{
+	_cleanup_policy_ struct seg_policy *policy = NULL;
+	int r = seg_policy_files_open(&book->files, &policy, err);
+
+	if (r)
+		return r;
+	book->image = seg_policy_take_image(policy);
+	r = seg_image_enforceable(book->image, book->files.item[0].name, err);
 	if (r)
 		return r;
 	book->entries = seg_image_rules(book->image) + 1;
@@ -41,10 +49,12 @@ int seg_rulebook_open(struct seg_rulebook *book, const struct seg_policy_text *p
 		.rules_fd = -1,
 		.generation = generation,
 		.revision = revision,
-		.given = policy->text != NULL,
-		.observe = policy->observe || !policy->text,
+		.given = policy->files != NULL,
+		.observe = policy->observe || !policy->files,
 	};
-	r = compile(book, policy, err);
+	r = keep_files(book, policy, err);
+	if (!r)
+		r = compile(book, err);
 	if (!r) {
 		book->rules_fd = seg_rules_open(book->entries, &book->rules, err);
 		r = book->rules_fd < 0 ? book->rules_fd : 0;
@@ -56,6 +66,7 @@ int seg_rulebook_open(struct seg_rulebook *book, const struct seg_policy_text *p
 
 void seg_rulebook_close(struct seg_rulebook *book)
 {
+	seg_policy_files_free(&book->files);
 	if (!book->image)
 		return;
 	seg_rules_close(book->rules_fd, book->rules, book->entries);

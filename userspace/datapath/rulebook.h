@@ -12,9 +12,10 @@
 
 #include "abi.h"
 #include "error.h"
-#include "image.h"
+#include "files.h"
 
 struct seg_rulebook {
+	struct seg_policy_files files; /* what it was made of */
 	struct seg_image *image;
 	int image_fd;
 	int rules_fd;
@@ -26,16 +27,14 @@ struct seg_rulebook {
 	bool observe;
 };
 
-/* A policy as the client sent it; text NULL: none. */
+/* A policy as the client sent it. */
 struct seg_policy_text {
-	const char *name;
-	const char *text;
-	size_t length;
-	bool fallback; /* for when none is in force: nobody named it */
+	const struct seg_policy_files *files; /* NULL: none */
+	bool fallback;                        /* for when none is in force: nobody named it */
 	bool observe;
 };
 
-/* Compile and seal. Without a text: one that allows everything, only observed. */
+/* Compile and seal. Without files: one that allows everything, only observed. */
 int seg_rulebook_open(struct seg_rulebook *book, const struct seg_policy_text *policy,
 		      uint32_t generation, uint32_t revision, struct seg_error *err);
 void seg_rulebook_close(struct seg_rulebook *book);

@@ -2,6 +2,7 @@
 #include "field.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -65,7 +66,7 @@ int seg_tcp_match_parse(const char *text, size_t len, struct seg_tcp_match *out,
 {
 	const char *slash = memchr(text, '/', len);
 	size_t head = slash ? (size_t)(slash - text) : len;
-	struct seg_tcp_match match;
+	struct seg_tcp_match match = {0};
 	int r = flags_parse(text, head, &match.value, nearest);
 
 	match.mask = match.value;
@@ -76,6 +77,18 @@ int seg_tcp_match_parse(const char *text, size_t len, struct seg_tcp_match *out,
 	if (!r)
 		*out = match;
 	return r;
+}
+
+const char *seg_tcp_flags_print(uint8_t flags, char *to)
+{
+	size_t n = 0;
+
+	*to = '\0';
+	for (const struct named_value *flag = TCP_FLAGS; flag->name; flag++)
+		if (flags & flag->value)
+			n += (size_t)snprintf(to + n, SEG_TCP_FLAGS_TEXT_MAX - n, "%s%s",
+					      n ? "+" : "", flag->name);
+	return to;
 }
 
 int seg_dscp_parse(const char *text, size_t len, uint8_t *out, struct seg_nearest *nearest)

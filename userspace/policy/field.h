@@ -24,4 +24,9 @@ int seg_tcp_match_parse(const char *text, size_t len, struct seg_tcp_match *out,
 /* "af11", "ef", "46". -ESRCH: no such name, and `nearest` was asked; -ERANGE. */
 int seg_dscp_parse(const char *text, size_t len, uint8_t *out, struct seg_nearest *nearest);
 
+#define SEG_TCP_FLAGS_TEXT_MAX 40 /* all of them */
+
+/* "syn+ack"; "" for none. Returns `to`, of SEG_TCP_FLAGS_TEXT_MAX bytes. */
+const char *seg_tcp_flags_print(uint8_t flags, char *to);
+
 #endif

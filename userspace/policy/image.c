@@ -61,13 +61,6 @@ uint32_t seg_image_rule_find(const struct seg_image *image, const char *id)
 	return SEG_RULE_DEFAULT;
 }
 
-unsigned int seg_image_rule_line(const struct seg_image *image, uint32_t rule)
-{
-	const struct seg_rule *rules = seg_section_items(image, SEG_SECTION_RULES);
-
-	return rule < seg_image_rules(image) ? rules[rule].line : 0;
-}
-
 unsigned int seg_image_vlans(const struct seg_image *image, const struct seg_vlan **out)
 {
 	*out = seg_section_items(image, SEG_SECTION_VLANS);

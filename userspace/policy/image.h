@@ -26,6 +26,7 @@
 #define SEG_ETHERTYPES_MAX 32
 #define SEG_MASKS_MAX      1024
 
+/* Bits 1 << enum seg_direction. */
 #define SEG_DIRECTIONS_ANY ((1 << SEG_DIRECTION_MAX) - 1)
 
 /* What becomes of live sessions when the policy changes. */
@@ -61,19 +62,19 @@ struct seg_limit {
 	uint8_t spare[3];
 };
 
-/* id, key in the policy, default in seconds */
+/* id, key in the policy, default in seconds, of which sessions */
 #define SEG_TIMEOUTS(X)                                                                            \
-	X(TCP_ESTABLISHED, "tcp-established", 7200)                                                \
-	X(TCP_SYN, "tcp-syn", 30)                                                                  \
-	X(TCP_FIN, "tcp-fin", 30)                                                                  \
-	X(TCP_TIME_WAIT, "tcp-time-wait", 30)                                                      \
-	X(UDP, "udp", 30)                                                                          \
-	X(UDP_STREAM, "udp-stream", 120)                                                           \
-	X(ICMP, "icmp", 10)                                                                        \
-	X(OTHER, "other", 60)
+	X(TCP_ESTABLISHED, "tcp-established", 7200, "TCP that both sides opened")                  \
+	X(TCP_SYN, "tcp-syn", 30, "TCP that is being opened")                                      \
+	X(TCP_FIN, "tcp-fin", 30, "TCP that one side has closed")                                  \
+	X(TCP_TIME_WAIT, "tcp-time-wait", 30, "TCP that both sides have closed")                   \
+	X(UDP, "udp", 30, "UDP without an answer")                                                 \
+	X(UDP_STREAM, "udp-stream", 120, "UDP that was answered")                                  \
+	X(ICMP, "icmp", 10, "ICMP and ICMPv6")                                                     \
+	X(OTHER, "other", 60, "any other protocol")
 
 enum seg_timeout {
-#define X(id, key, seconds) SEG_TIMEOUT_##id,
+#define X(id, key, seconds, help) SEG_TIMEOUT_##id,
 	SEG_TIMEOUTS(X)
 #undef X
 		SEG_TIMEOUT_MAX
@@ -90,8 +91,8 @@ struct seg_defaults {
 	uint32_t half_open_max;
 	uint32_t denied_max;
 	uint32_t masks_max;        /* of wildcard regions */
-	uint32_t slow_rate;        /* first packets a second that the slow path takes */
-	uint32_t slow_source_rate; /* of one source */
+	uint32_t slow_rate;        /* first packets a second that the slow path takes; 0: all */
+	uint32_t slow_source_rate; /* of one source; 0: all */
 	uint16_t ethertype[SEG_ETHERTYPES_MAX]; /* host order, not IP, allowed; sorted, 0 ends */
 	uint8_t verdict[SEG_DIRECTION_MAX]; /* SEG_VERDICT_ALLOW or _DENY where no rule matches */
 	uint8_t on_loss;                    /* enum seg_on_loss */
@@ -124,9 +125,6 @@ const char *seg_image_rule_id(const struct seg_image *image, uint32_t rule);
 
 /* The rule with this id, or SEG_RULE_DEFAULT. */
 uint32_t seg_image_rule_find(const struct seg_image *image, const char *id);
-
-/* Line of the policy's text where the rule stands, from 1. */
-unsigned int seg_image_rule_line(const struct seg_image *image, uint32_t rule);
 
 /* The VLAN stacks that the policy names, sorted. All others but the untagged are unknown to it, and
  * XDP drops them. Returns their number. */

@@ -69,8 +69,9 @@ static const struct seg_choice PER[] = {{"rule", SEG_PER_RULE, NULL},
 /* --- defaults -------------------------------------------------------------- */
 
 static const struct seg_policy_key TIMEOUT_KEYS[] = {
-#define X(id, key, seconds)                                                                        \
+#define X(id, key, seconds, what)                                                                  \
 	{.name = key,                                                                              \
+	 .help = what,                                                                             \
 	 .type = &SEG_TYPE_DURATION,                                                               \
 	 AT(seg_defaults, timeout_ns[SEG_TIMEOUT_##id]),                                           \
 	 .min = NS_PER_S,                                                                          \
@@ -85,6 +86,7 @@ static const struct seg_keys TIMEOUT_TABLE = {
 
 static const struct seg_policy_key SLOW_PATH_KEYS[] = {
 	{.name = "rate",
+	 .help = "first packets a second that the slow path takes",
 	 .type = &SEG_TYPE_RATE,
 	 AT(seg_defaults, slow_rate),
 	 .min = 1,
@@ -92,6 +94,7 @@ static const struct seg_policy_key SLOW_PATH_KEYS[] = {
 	 .wish = "slow-path: rate",
 	 .mend = SLOW_MEND},
 	{.name = "per-source",
+	 .help = "and of one source address",
 	 .type = &SEG_TYPE_RATE,
 	 AT(seg_defaults, slow_source_rate),
 	 .min = 1,
@@ -104,118 +107,126 @@ static const struct seg_keys SLOW_PATH_TABLE = {
 
 static const struct seg_policy_key LIMIT_KEYS[] = {
 	{.name = "sessions",
+	 .help = "sessions that are established or were allowed",
 	 .type = &SEG_TYPE_COUNT,
 	 AT(seg_defaults, sessions_max),
 	 .min = 1,
 	 .max = MOST},
 	{.name = "half-open",
+	 .help = "TCP handshakes under way",
 	 .type = &SEG_TYPE_COUNT,
 	 AT(seg_defaults, half_open_max),
 	 .min = 1,
 	 .max = MOST},
 	{.name = "denied",
+	 .help = "denied flows that are remembered",
 	 .type = &SEG_TYPE_COUNT,
 	 AT(seg_defaults, denied_max),
 	 .min = 1,
 	 .max = MOST},
 	{.name = "masks",
+	 .help = "kinds of wildcard regions",
 	 .type = &SEG_TYPE_COUNT,
 	 AT(seg_defaults, masks_max),
 	 .min = 1,
 	 .max = SEG_MASKS_MAX},
-	{.name = "slow-path", .type = &SEG_TYPE_MAP, .table = &SLOW_PATH_TABLE},
+	{.name = "slow-path",
+	 .help = "what unknown flows may cost",
+	 .type = &SEG_TYPE_MAP,
+	 .table = &SLOW_PATH_TABLE},
 };
 static const struct seg_keys LIMIT_TABLE = {
 	.what = "'limits'", TABLE_OF(LIMIT_KEYS), .settings = true};
 
 static const struct seg_policy_key ETHERTYPE_KEYS[] = {
-	{.name = "allow", .type = &SEG_TYPE_ETHERTYPES, AT(seg_defaults, ethertype)},
+	{.name = "allow",
+	 .help = "these pass; with a bridge all others drop",
+	 .type = &SEG_TYPE_ETHERTYPES,
+	 AT(seg_defaults, ethertype)},
 };
 static const struct seg_keys ETHERTYPE_TABLE = {
 	.what = "'ethertypes'", TABLE_OF(ETHERTYPE_KEYS), .settings = true};
 
 static const struct seg_policy_key DEFAULT_KEYS[] = {
 	{.name = "ingress",
+	 .help = "new flows towards this host that no rule matches",
 	 .type = &SEG_TYPE_CHOICE,
 	 AT(seg_defaults, verdict[SEG_INGRESS]),
 	 .choices = VERDICTS},
 	{.name = "egress",
+	 .help = "new flows from this host that no rule matches",
 	 .type = &SEG_TYPE_CHOICE,
 	 AT(seg_defaults, verdict[SEG_EGRESS]),
 	 .choices = EGRESS_VERDICTS},
 	{.name = "forward",
+	 .help = "new flows through this host that no rule matches",
 	 .type = &SEG_TYPE_CHOICE,
 	 AT(seg_defaults, verdict[SEG_FORWARD]),
 	 .choices = VERDICTS},
 	{.name = "on-worker-loss",
+	 .help = "while a worker is replaced: known flows go on and unknown ones drop; or all "
+		 "pass; or all drop",
 	 .type = &SEG_TYPE_CHOICE,
 	 AT(seg_defaults, on_loss),
 	 .choices = ON_LOSS},
 	{.name = "on-change",
+	 .help = "live sessions when the policy changes: judge them again, or keep them",
 	 .type = &SEG_TYPE_CHOICE,
 	 AT(seg_defaults, on_change),
 	 .choices = ON_CHANGE},
 	{.name = "attach-learn",
+	 .help = "how long attach only watches and learns before it enforces",
 	 .type = &SEG_TYPE_DURATION,
 	 AT(seg_defaults, attach_learn_ns),
 	 .max = DAY_NS},
 	{.name = "pickup",
+	 .help = "how long after attach mid-flow TCP of an allowed tuple is taken up; 0: never; "
+		 "loose: always",
 	 .type = &SEG_TYPE_DURATION,
 	 AT(seg_defaults, pickup_ns),
 	 .max = DAY_NS,
 	 .choices = PICKUP},
 	{.name = "syn-protect",
+	 .help = "answer SYNs with cookies when half-open sessions run out",
 	 .type = &SEG_TYPE_CHOICE,
 	 AT(seg_defaults, syn_protect),
 	 .choices = SYN_PROTECT},
 	{.name = "unmatched",
+	 .help = "unknown flows where there is no AF_XDP: the slow path, or a verdict without it",
 	 .type = &SEG_TYPE_CHOICE,
 	 AT(seg_defaults, unmatched),
 	 .choices = UNMATCHED},
-	{.name = "ethertypes", .type = &SEG_TYPE_MAP, .table = &ETHERTYPE_TABLE},
-	{.name = "timeouts", .type = &SEG_TYPE_MAP, .table = &TIMEOUT_TABLE},
-	{.name = "limits", .type = &SEG_TYPE_MAP, .table = &LIMIT_TABLE},
+	{.name = "ethertypes",
+	 .help = "frames that are not IP",
+	 .type = &SEG_TYPE_MAP,
+	 .table = &ETHERTYPE_TABLE},
+	{.name = "timeouts",
+	 .help = "how long sessions live without a packet",
+	 .type = &SEG_TYPE_MAP,
+	 .table = &TIMEOUT_TABLE},
+	{.name = "limits",
+	 .help = "how many of what there may be",
+	 .type = &SEG_TYPE_MAP,
+	 .table = &LIMIT_TABLE},
 };
 const struct seg_keys SEG_DEFAULT_TABLE = {
 	.what = "'defaults'", TABLE_OF(DEFAULT_KEYS), .settings = true};
-
-const struct seg_defaults SEG_DEFAULTS = {
-	.timeout_ns =
-		{
-#define X(id, key, seconds) [SEG_TIMEOUT_##id] = seconds * NS_PER_S,
-			SEG_TIMEOUTS(X)
-#undef X
-		},
-	.pickup_ns = 5 * NS_PER_S,
-	.attach_learn_ns = 5 * NS_PER_S,
-	.sessions_max = 1000000,
-	.half_open_max = 64000,
-	.denied_max = 64000,
-	.masks_max = 64,
-	.slow_rate = 200000,
-	.slow_source_rate = 1000,
-	.ethertype = {0x0806},
-	.verdict = {[SEG_INGRESS] = SEG_VERDICT_DENY,
-		    [SEG_EGRESS] = SEG_VERDICT_ALLOW,
-		    [SEG_FORWARD] = SEG_VERDICT_DENY},
-	.on_loss = SEG_ON_LOSS_SESSIONS,
-	.on_change = SEG_ON_CHANGE_REJUDGE,
-	.syn_protect = SEG_SYN_PROTECT_AUTO,
-	.unmatched = SEG_UNMATCHED_SLOW,
-};
 
 /* --- groups, services -------------------------------------------------------- */
 
 /* The first row is also the plain form: a word or a list. */
 static const struct seg_policy_key GROUP_KEYS[] = {
-	{.name = "include", .type = &SEG_TYPE_WORDS, .flags = SEG_KEY_NOT},
-	{.name = "except", .type = &SEG_TYPE_WORDS, .flags = SEG_KEY_NEGATIVE},
-	{.name = "file", .type = &SEG_TYPE_LIST_FILE},
+	{.name = "include", .help = "these", .type = &SEG_TYPE_ADDRESSES, .flags = SEG_KEY_NOT},
+	{.name = "except",
+	 .help = "but not these",
+	 .type = &SEG_TYPE_ADDRESSES,
+	 .flags = SEG_KEY_NEGATIVE},
+	{.name = "file", .help = "and the addresses of a list file", .type = &SEG_TYPE_LIST_FILE},
 };
 static const struct seg_keys GROUP_TABLE = {.what = "a group", TABLE_OF(GROUP_KEYS)};
 
 static const struct seg_policy_key SERVICE_KEYS[] = {
-	{.name = "services", .type = &SEG_TYPE_WORDS},
+	{.name = "services", .help = "these", .type = &SEG_TYPE_SERVICES},
 };
 static const struct seg_keys SERVICE_TABLE = {.what = "a service", TABLE_OF(SERVICE_KEYS)};
 
@@ -235,21 +246,28 @@ static int limit_check(struct seg_parser *parser, const void *target, uint32_t a
 
 static const struct seg_policy_key RULE_LIMIT_KEYS[] = {
 	{.name = "rate",
+	 .help = "new flows a second that the rule allows",
 	 .type = &SEG_TYPE_RATE,
 	 AT(seg_rule_text, limit.rate),
 	 .min = 1,
 	 .max = MOST},
 	{.name = "burst",
+	 .help = "how many at once; as many as 'rate' if not said",
 	 .type = &SEG_TYPE_COUNT,
 	 AT(seg_rule_text, limit.burst),
 	 .min = 1,
 	 .max = MOST},
 	{.name = "sessions",
+	 .help = "sessions at a time that the rule allows",
 	 .type = &SEG_TYPE_COUNT,
 	 AT(seg_rule_text, limit.sessions),
 	 .min = 1,
 	 .max = MOST},
-	{.name = "per", .type = &SEG_TYPE_CHOICE, AT(seg_rule_text, limit.per), .choices = PER},
+	{.name = "per",
+	 .help = "what is counted by itself",
+	 .type = &SEG_TYPE_CHOICE,
+	 AT(seg_rule_text, limit.per),
+	 .choices = PER},
 };
 static const struct seg_keys RULE_LIMIT_TABLE = {
 	.what = "'limit'", TABLE_OF(RULE_LIMIT_KEYS), .check = limit_check};
@@ -265,27 +283,65 @@ static int rule_check(struct seg_parser *parser, const void *target, uint32_t at
 }
 
 static const struct seg_policy_key RULE_KEYS[] = {
-	{.name = "id", .type = &SEG_TYPE_NAME, AT(seg_rule_text, id), .table = &SEG_RULE_TABLE},
+	{.name = "id",
+	 .help = "its name in counters and logs; rule-N if not said",
+	 .type = &SEG_TYPE_NAME,
+	 AT(seg_rule_text, id),
+	 .table = &SEG_RULE_TABLE},
 	{.name = "direction",
+	 .help = "towards, from or through this host",
 	 .type = &SEG_TYPE_CHOICE,
 	 AT(seg_rule_text, directions),
 	 .choices = DIRECTIONS},
-	{.name = "from", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, from), .flags = SEG_KEY_NOT},
-	{.name = "to", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, to), .flags = SEG_KEY_NOT},
-	{.name = "service", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, service)},
-	{.name = "source-port", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, source_port)},
-	{.name = "tcp-flags", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, tcp_flags)},
-	{.name = "dscp", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, dscp)},
-	{.name = "vlan", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, vlan)},
-	{.name = "iface", .type = &SEG_TYPE_WORDS, AT(seg_rule_text, iface)},
+	{.name = "from",
+	 .help = "source addresses",
+	 .type = &SEG_TYPE_ADDRESSES,
+	 AT(seg_rule_text, from),
+	 .flags = SEG_KEY_NOT},
+	{.name = "to",
+	 .help = "destination addresses",
+	 .type = &SEG_TYPE_ADDRESSES,
+	 AT(seg_rule_text, to),
+	 .flags = SEG_KEY_NOT},
+	{.name = "service",
+	 .help = "protocols and destination ports",
+	 .type = &SEG_TYPE_SERVICES,
+	 AT(seg_rule_text, service)},
+	{.name = "source-port",
+	 .help = "source ports",
+	 .type = &SEG_TYPE_PORTS,
+	 AT(seg_rule_text, source_port)},
+	{.name = "tcp-flags",
+	 .help = "TCP flags of the flow's first packet",
+	 .type = &SEG_TYPE_TCP_FLAGS,
+	 AT(seg_rule_text, tcp_flags)},
+	{.name = "dscp",
+	 .help = "DSCP of the flow's first packet",
+	 .type = &SEG_TYPE_DSCPS,
+	 AT(seg_rule_text, dscp)},
+	{.name = "vlan", .help = "VLAN tags", .type = &SEG_TYPE_VLANS, AT(seg_rule_text, vlan)},
+	{.name = "iface",
+	 .help = "interfaces that the flow comes in by",
+	 .type = &SEG_TYPE_IFACES,
+	 AT(seg_rule_text, iface)},
 	{.name = "action",
+	 .help = "what becomes of the flow",
 	 .type = &SEG_TYPE_CHOICE,
 	 AT(seg_rule_text, verdict),
 	 .flags = SEG_KEY_REQUIRED,
 	 .choices = VERDICTS},
-	{.name = "log", .type = &SEG_TYPE_CHOICE, AT(seg_rule_text, log), .choices = BOOLEANS},
-	{.name = "stage", .type = &SEG_TYPE_CHOICE, AT(seg_rule_text, stage), .choices = STAGES},
+	{.name = "log",
+	 .help = "report each flow that it decides",
+	 .type = &SEG_TYPE_CHOICE,
+	 AT(seg_rule_text, log),
+	 .choices = BOOLEANS},
+	{.name = "stage",
+	 .help = "a shadow rule decides nothing, and counts what it would have decided",
+	 .type = &SEG_TYPE_CHOICE,
+	 AT(seg_rule_text, stage),
+	 .choices = STAGES},
 	{.name = "limit",
+	 .help = "how much the rule allows; what is beyond is denied",
 	 .type = &SEG_TYPE_MAP,
 	 .table = &RULE_LIMIT_TABLE,
 	 .wish = "limit",
@@ -297,28 +353,76 @@ const struct seg_keys SEG_RULE_TABLE = {.what = "a rule", TABLE_OF(RULE_KEYS), .
 
 static const struct seg_policy_key POLICY_KEYS[] = {
 	{.name = "version",
+	 .help = "of the language",
 	 .type = &SEG_TYPE_VERSION,
 	 AT(seg_part, version),
 	 .flags = SEG_KEY_REQUIRED,
 	 .min = 1,
 	 .max = 1},
-	{.name = "name", .type = &SEG_TYPE_NAME, AT(seg_part, name), .table = &SEG_POLICY_TABLE},
-	{.name = "include", .type = &SEG_TYPE_WORDS, AT(seg_part, include), .flags = SEG_KEY_BARE},
+	{.name = "name",
+	 .help = "of the policy",
+	 .type = &SEG_TYPE_NAME,
+	 AT(seg_part, name),
+	 .table = &SEG_POLICY_TABLE},
+	{.name = "include",
+	 .help = "files whose groups, services and rules come before those of this one, and whose "
+		 "defaults this one overrides",
+	 .type = &SEG_TYPE_FILES,
+	 AT(seg_part, include),
+	 .flags = SEG_KEY_BARE},
 	{.name = "defaults",
+	 .help = "what holds beside the rules",
 	 .type = &SEG_TYPE_MAP,
 	 AT(seg_part, defaults),
 	 .table = &SEG_DEFAULT_TABLE},
 	{.name = "failsafe",
-	 .type = &SEG_TYPE_WORDS,
+	 .help = "services that are never cut off, whatever the rules say",
+	 .type = &SEG_TYPE_FAILSAFES,
 	 AT(seg_part, failsafe),
 	 .flags = SEG_KEY_BARE,
 	 .wish = "failsafe",
 	 .mend = "remove it, and let the first rule allow the service"},
-	{.name = "groups", .type = &SEG_TYPE_NAMES, AT(seg_part, groups), .table = &GROUP_TABLE},
+	{.name = "groups",
+	 .help = "names for addresses",
+	 .type = &SEG_TYPE_NAMES,
+	 AT(seg_part, groups),
+	 .table = &GROUP_TABLE},
 	{.name = "services",
+	 .help = "names for services",
 	 .type = &SEG_TYPE_NAMES,
 	 AT(seg_part, services),
 	 .table = &SERVICE_TABLE},
-	{.name = "rules", .type = &SEG_TYPE_RULES, AT(seg_part, rules), .table = &SEG_RULE_TABLE},
+	{.name = "rules",
+	 .help = "the first that matches decides",
+	 .type = &SEG_TYPE_RULES,
+	 AT(seg_part, rules),
+	 .table = &SEG_RULE_TABLE},
 };
 const struct seg_keys SEG_POLICY_TABLE = {.what = "a policy", TABLE_OF(POLICY_KEYS)};
+
+/* --- what nobody wrote --------------------------------------------------------- */
+
+const struct seg_rule_text SEG_EMPTY_RULE = {.directions = SEG_DIRECTIONS_ANY};
+
+const struct seg_part SEG_EMPTY_PART = {.defaults = {
+						.timeout_ns =
+							{
+#define X(id, key, seconds, what) [SEG_TIMEOUT_##id] = seconds * NS_PER_S,
+								SEG_TIMEOUTS(X)
+#undef X
+							},
+						.pickup_ns = 5 * NS_PER_S,
+						.attach_learn_ns = 5 * NS_PER_S,
+						.sessions_max = 1000000,
+						.half_open_max = 64000,
+						.denied_max = 64000,
+						.masks_max = 64,
+						.ethertype = {0x0806},
+						.verdict = {[SEG_INGRESS] = SEG_VERDICT_DENY,
+							    [SEG_EGRESS] = SEG_VERDICT_ALLOW,
+							    [SEG_FORWARD] = SEG_VERDICT_DENY},
+						.on_loss = SEG_ON_LOSS_SESSIONS,
+						.on_change = SEG_ON_CHANGE_REJUDGE,
+						.syn_protect = SEG_SYN_PROTECT_AUTO,
+						.unmatched = SEG_UNMATCHED_SLOW,
+					}};

@@ -7,6 +7,8 @@
 #ifndef SEG_LANGUAGE_H
 #define SEG_LANGUAGE_H
 
+#include <stdio.h>
+
 #include "model.h"
 #include "reader.h"
 #include "text.h"
@@ -23,15 +25,24 @@ struct seg_parser {
 
 struct seg_policy_key;
 
-/* A kind of value. `read` takes it from the node that the reader looks at, and stays on its last.
- */
+/* A kind of value. */
 struct seg_type {
+	/* Take it from the node that the reader looks at, and stay on its last one. */
 	int (*read)(struct seg_parser *parser, const struct seg_policy_key *key, void *target);
-	size_t size; /* of the value in the target */
+	/* Write it in normal form; what is on lines of its own begins each with a newline. */
+	void (*print)(const struct seg_model *model, const struct seg_policy_key *key,
+		      const void *value, FILE *to);
+	size_t size;                              /* of the value in the target */
+	bool (*absent)(const void *value);        /* NULL: where it is as in what nobody wrote */
+	void (*word)(const char *text, FILE *to); /* of a list: write one of its words */
+	const char *syntax;                       /* for readers: "80 or 1024-65535" */
+	const char *pattern; /* of a word or number, an ECMA 262 regular expression; NULL: any */
+	bool unit;           /* a bare number is none, but 0 */
+	bool lines;          /* `print` writes lines of its own */
 };
 
 struct seg_choice {
-	const char *name;
+	const char *name; /* "true" and "false" are booleans in JSON */
 	uint64_t value;
 	const char *mend; /* apply refuses it, and says so; NULL: it is enforced */
 };
@@ -53,6 +64,7 @@ struct seg_policy_key {
 	const struct seg_keys *table;     /* keys of a map */
 	const char *wish;                 /* apply refuses the key: what it says is asked for... */
 	const char *mend;                 /* ...and the way out */
+	const char *help;                 /* one line: what it does */
 };
 
 struct seg_keys {
@@ -64,16 +76,23 @@ struct seg_keys {
 	int (*check)(struct seg_parser *parser, const void *target, uint32_t at);
 };
 
+/* What an item of a list may be beside a word, where a key has SEG_KEY_NOT. */
+extern const struct seg_keys SEG_NOT_TABLE;
+
 /* What a whole file may say. The others are found from there; this one reads a rule's `id`. */
 extern const struct seg_keys SEG_POLICY_TABLE, SEG_DEFAULT_TABLE, SEG_RULE_TABLE;
 
-extern const struct seg_defaults SEG_DEFAULTS;
+/* What a file and a rule are where nothing is written. */
+extern const struct seg_part SEG_EMPTY_PART;
+extern const struct seg_rule_text SEG_EMPTY_RULE;
 
 /* --- kinds of values ------------------------------------------------------- */
 
 extern const struct seg_type SEG_TYPE_NAME, SEG_TYPE_CHOICE, SEG_TYPE_COUNT, SEG_TYPE_RATE,
-	SEG_TYPE_DURATION, SEG_TYPE_VERSION, SEG_TYPE_WORDS, SEG_TYPE_ETHERTYPES,
-	SEG_TYPE_LIST_FILE, SEG_TYPE_MAP, SEG_TYPE_NAMES, SEG_TYPE_RULES;
+	SEG_TYPE_DURATION, SEG_TYPE_VERSION, SEG_TYPE_ADDRESSES, SEG_TYPE_SERVICES, SEG_TYPE_PORTS,
+	SEG_TYPE_TCP_FLAGS, SEG_TYPE_DSCPS, SEG_TYPE_VLANS, SEG_TYPE_IFACES, SEG_TYPE_FAILSAFES,
+	SEG_TYPE_FILES, SEG_TYPE_ETHERTYPES, SEG_TYPE_LIST_FILE, SEG_TYPE_MAP, SEG_TYPE_NAMES,
+	SEG_TYPE_RULES;
 
 /* The word that the reader looks at, kept. */
 int seg_word_take(struct seg_parser *parser, const char *key, struct seg_word *out);
@@ -86,6 +105,16 @@ int seg_name_check(struct seg_parser *parser, const struct seg_word *word, const
 
 /* The choice with this value, or NULL. */
 const struct seg_choice *seg_choice_of_value(const struct seg_policy_key *key, uint64_t value);
+
+/* Write a word so that it is read as that word, in any context. */
+void seg_text_write(const char *text, FILE *to);
+
+/* {key: value, ...}: what differs from `base`, in the table's order. */
+void seg_map_print(const struct seg_model *model, const struct seg_keys *table, const void *target,
+		   const void *base, FILE *to);
+
+/* A whole policy in normal form. -EIO: it could not be written. */
+int seg_model_print(const struct seg_model *model, FILE *to);
 
 /* --- files ----------------------------------------------------------------- */
 

@@ -274,7 +274,7 @@ static int file_parse(struct seg_parser *parser, uint32_t source);
 
 static int include(struct seg_parser *parser, uint32_t by, const struct seg_word *word)
 {
-	uint32_t source;
+	uint32_t source = 0;
 	int r;
 
 	parser->source = by;
@@ -310,6 +310,6 @@ int seg_parser_run(struct seg_parser *parser, const struct seg_policy_file *file
 {
 	int r = seg_source_add(&parser->sources, file, 0);
 
-	parser->model.whole.defaults = SEG_DEFAULTS;
+	parser->model.whole = SEG_EMPTY_PART;
 	return r ? r : file_parse(parser, 0);
 }

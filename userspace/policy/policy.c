@@ -45,10 +45,25 @@ struct seg_image *seg_policy_take_image(struct seg_policy *policy)
 	return TAKE(policy->image);
 }
 
+unsigned int seg_policy_groups(const struct seg_policy *policy)
+{
+	return policy->model.whole.groups.n;
+}
+
+unsigned int seg_policy_services(const struct seg_policy *policy)
+{
+	return policy->model.whole.services.n;
+}
+
 int seg_policy_compile(const struct seg_policy_file *file, const struct seg_policy_loader *loader,
 		       struct seg_image **out, struct seg_error *err)
 {
 	return seg_compile(file, loader, NULL, out, err);
+}
+
+int seg_policy_print(const struct seg_policy *policy, FILE *to)
+{
+	return seg_model_print(&policy->model, to);
 }
 
 /* --- because ----------------------------------------------------------------- */

@@ -54,6 +54,17 @@ void seg_policy_free(struct seg_policy *policy);
 const struct seg_image *seg_policy_image(const struct seg_policy *policy);
 struct seg_image *seg_policy_take_image(struct seg_policy *policy);
 
+/* How many it names. */
+unsigned int seg_policy_groups(const struct seg_policy *policy);
+unsigned int seg_policy_services(const struct seg_policy *policy);
+
+/*
+ * Write it in normal form: as YAML, keys in one order, a rule a line, what equals
+ * the built-in defaults left out, addresses in their shortest form, files that it
+ * names in place. What is written means the same, and is written the same again. -EIO.
+ */
+int seg_policy_print(const struct seg_policy *policy, FILE *to);
+
 /*
  * Why a rule does not match, in the policy's words: "dst not in web", "service
  * not tcp/22", "src not in any but admins"; "" for SEG_MISMATCH_NONE. Cut to
@@ -61,6 +72,10 @@ struct seg_image *seg_policy_take_image(struct seg_policy *policy);
  */
 const char *seg_policy_because(const struct seg_policy *policy, uint32_t rule,
 			       enum seg_mismatch mismatch, char *to, size_t size);
+
+/* The language as a JSON Schema (draft-07), and as scdoc tables of its keys. -EIO, -ENOMEM. */
+int seg_policy_schema(FILE *to);
+int seg_policy_reference(FILE *to);
 
 /* The short form, for whom the image is enough. The image does not need the texts. */
 int seg_policy_compile(const struct seg_policy_file *file, const struct seg_policy_loader *loader,

@@ -104,6 +104,11 @@ static int read_word(struct seg_reader *reader)
 	    seg_control_find(reader->text + first, last - first, "") < last - first)
 		return reader_error(reader, reader->at,
 				    "a word stands on one line and has no escapes");
+	if (memchr(reader->text + first, '\'', last - first) &&
+	    (memchr(reader->text + first, '"', last - first) ||
+	     memchr(reader->text + first, '\\', last - first)))
+		return reader_error(reader, reader->at,
+				    "a word cannot have an apostrophe beside a quote or backslash");
 	reader->word = reader->text + first;
 	reader->len = (uint32_t)(last - first);
 	return 0;

@@ -129,9 +129,11 @@ static int text_check(struct seg_sources *sources, const struct seg_source *sour
 {
 	size_t sound = seg_utf8_check(source->text, source->len);
 
-	if (sound < source->len)
+	if (sound < source->len) {
+		seg_error_mend(sources->err, "save the file as UTF-8 text");
 		return seg_source_error(sources, source->base + (uint32_t)sound, EINVAL,
 					"this is not UTF-8 text");
+	}
 	sound = seg_control_find(source->text, source->len, "\t\r\n");
 	if (sound < source->len)
 		return seg_source_error(sources, source->base + (uint32_t)sound, EINVAL,
@@ -141,8 +143,7 @@ static int text_check(struct seg_sources *sources, const struct seg_source *sour
 
 int seg_source_add(struct seg_sources *sources, const struct seg_policy_file *file, uint32_t by)
 {
-	const struct seg_source *last = sources->n ? &sources->item[sources->n - 1] : NULL;
-	uint32_t base = last ? last->base + last->len + 1 : 0;
+	uint32_t base = sources->end;
 
 	if (sources->n == SEG_POLICY_FILES_MAX)
 		return seg_error_set(sources->err, E2BIG, "%s: a policy of over %u files",
@@ -156,5 +157,6 @@ int seg_source_add(struct seg_sources *sources, const struct seg_policy_file *fi
 						  .base = base,
 						  .by = by}))
 		return -ENOMEM;
+	sources->end = base + (uint32_t)file->len + 1;
 	return text_check(sources, &sources->item[sources->n - 1]);
 }

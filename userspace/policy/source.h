@@ -25,6 +25,7 @@ struct seg_source {
 struct seg_sources {
 	struct seg_source *item;
 	uint32_t n, room;
+	uint32_t end; /* the next one's base */
 	struct seg_error *err;
 };
 

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* types.c - the kinds of values that a policy's keys have. */
+/*
+ * types.c - the kinds of values that a policy's keys have: how each is read, and
+ * how the normal form writes it.
+ */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "address.h"
 #include "language.h"
 
 /* --- words --------------------------------------------------------------- */
@@ -246,9 +251,12 @@ static int read_version(struct seg_parser *parser, const struct seg_policy_key *
 /* --- lists of words -------------------------------------------------------- */
 
 static const struct seg_policy_key NOT_KEYS[] = {
-	{.name = "not", .type = &SEG_TYPE_WORDS, .flags = SEG_KEY_REQUIRED | SEG_KEY_NEGATIVE},
+	{.name = "not",
+	 .type = &SEG_TYPE_ADDRESSES,
+	 .flags = SEG_KEY_REQUIRED | SEG_KEY_NEGATIVE,
+	 .help = "all but these"},
 };
-static const struct seg_keys NOT_TABLE = {
+const struct seg_keys SEG_NOT_TABLE = {
 	.what = "a list", .keys = NOT_KEYS, .n = SEG_ARRAY_SIZE(NOT_KEYS)};
 
 static int list_push(struct seg_parser *parser, struct seg_list *list, struct seg_word word)
@@ -266,7 +274,7 @@ static int read_item(struct seg_parser *parser, const struct seg_policy_key *key
 	int r;
 
 	if (parser->reader.node == SEG_NODE_MAP && (key->flags & SEG_KEY_NOT))
-		return seg_map_read(parser, &NOT_TABLE, list);
+		return seg_map_read(parser, &SEG_NOT_TABLE, list);
 	r = seg_word_take(parser, key->name, &word);
 	if (r)
 		return r;
@@ -356,8 +364,8 @@ static int lines_read(struct seg_parser *parser, const struct seg_source *source
 static int read_list_file(struct seg_parser *parser, const struct seg_policy_key *key, void *target)
 {
 	struct seg_list *list = target;
-	uint32_t source, had = list->n;
-	struct seg_word file;
+	uint32_t source = 0, had = list->n;
+	struct seg_word file = {0};
 	int r = seg_word_take(parser, key->name, &file);
 
 	if (!r)
@@ -457,8 +465,8 @@ static int ethertype_insert(struct seg_parser *parser, uint16_t type, uint16_t *
 
 static int ethertype_read(struct seg_parser *parser, const struct seg_policy_key *key, uint16_t *to)
 {
-	struct seg_word word;
-	uint64_t type;
+	struct seg_word word = {0};
+	uint64_t type = 0;
 	int r = seg_word_take(parser, key->name, &word);
 
 	if (!r)
@@ -546,7 +554,7 @@ static int read_names(struct seg_parser *parser, const struct seg_policy_key *ke
 static int read_rule(struct seg_parser *parser, const struct seg_policy_key *key,
 		     seg_rule_texts *rules)
 {
-	struct seg_rule_text rule = {.at = parser->reader.at, .directions = SEG_DIRECTIONS_ANY};
+	struct seg_rule_text rule = SEG_EMPTY_RULE;
 	int r;
 
 	if (parser->reader.node != SEG_NODE_MAP)
@@ -555,6 +563,7 @@ static int read_rule(struct seg_parser *parser, const struct seg_policy_key *key
 	if (rules->n == SEG_RULES_MAX)
 		return seg_parser_error(parser, parser->reader.at, E2BIG, "over %u rules",
 					SEG_RULES_MAX);
+	rule.at = parser->reader.at;
 	r = seg_map_read(parser, key->table, &rule);
 	return r ? r : SEG_PUSH(rules, rule);
 }
@@ -575,17 +584,312 @@ static int read_rules(struct seg_parser *parser, const struct seg_policy_key *ke
 	return r;
 }
 
+/* --- written ----------------------------------------------------------------- */
+
+static bool plain(const char *text)
+{
+	static const char SOUND[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_./+-";
+	size_t len = strlen(text), sound = strspn(text, SOUND);
+
+	/* "tcp/22 from admins" */
+	while (sound && text[sound] == ' ' && strchr(SOUND, text[sound + 1]) && text[sound + 1])
+		sound += 1 + strspn(text + sound + 1, SOUND);
+	return sound == len && !strchr("./+-", text[0]);
+}
+
+/* The reader lets no word have ' beside " or \, so one of the quotes always does. */
+void seg_text_write(const char *text, FILE *to)
+{
+	const char *quote = plain(text) ? "" : strchr(text, '\'') ? "\"" : "'";
+
+	fprintf(to, "%s%s%s", quote, text, quote);
+}
+
+/* The shortest form of an address, prefix or range; anything else is a name. */
+static void address_write(const char *text, FILE *to)
+{
+	char canonical[SEG_RANGE_TEXT_MAX];
+	struct seg_range range;
+
+	if (!seg_range_parse(text, strlen(text), &range))
+		text = seg_range_print(&range, canonical);
+	seg_text_write(text, to);
+}
+
+static uint32_t words_count(const struct seg_model *model, const struct seg_list *list,
+			    unsigned int negative)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < list->n; i++)
+		n += (model->words.item[list->first + i].flags & SEG_WORD_NEGATIVE) == negative;
+	return n;
+}
+
+/* The words that are (not) negative, commas between them. */
+static void words_write(const struct seg_model *model, const struct seg_policy_key *key,
+			const struct seg_list *list, unsigned int negative, FILE *to)
+{
+	const char *comma = "";
+
+	for (uint32_t i = 0; i < list->n; i++) {
+		const struct seg_word *word = &model->words.item[list->first + i];
+
+		if ((word->flags & SEG_WORD_NEGATIVE) != negative)
+			continue;
+		fputs(comma, to);
+		key->type->word(seg_word_text(model, word), to);
+		comma = ", ";
+	}
+}
+
+/* One word stands alone. */
+static void half_print(const struct seg_model *model, const struct seg_policy_key *key,
+		       const struct seg_list *list, unsigned int negative, FILE *to)
+{
+	bool list_of = words_count(model, list, negative) > 1;
+
+	fputs(list_of ? "[" : "", to);
+	words_write(model, key, list, negative, to);
+	fputs(list_of ? "]" : "", to);
+}
+
+/* [a, b, not: c] */
+static void print_words(const struct seg_model *model, const struct seg_policy_key *key,
+			const void *value, FILE *to)
+{
+	const struct seg_list *list = value;
+	uint32_t without = words_count(model, list, SEG_WORD_NEGATIVE);
+
+	if (!without) {
+		half_print(model, key, list, 0, to);
+		return;
+	}
+	fputc('[', to);
+	words_write(model, key, list, 0, to);
+	fputs(without < list->n ? ", not: " : "not: ", to);
+	half_print(model, key, list, SEG_WORD_NEGATIVE, to);
+	fputc(']', to);
+}
+
+/* The table's first key is the plain form; one of its keys takes away. */
+static void named_print(const struct seg_model *model, const struct seg_keys *table,
+			const struct seg_list *list, FILE *to)
+{
+	const struct seg_policy_key *with = &table->keys[0], *without = with;
+	uint32_t negative = words_count(model, list, SEG_WORD_NEGATIVE);
+
+	while (negative && !(without->flags & SEG_KEY_NEGATIVE))
+		without++;
+	if (negative && negative < list->n)
+		fprintf(to, "{%s: ", with->name);
+	if (negative < list->n)
+		half_print(model, with, list, 0, to);
+	if (!negative)
+		return;
+	fprintf(to, negative < list->n ? ", %s: " : "{%s: ", without->name);
+	half_print(model, without, list, SEG_WORD_NEGATIVE, to);
+	fputc('}', to);
+}
+
+static void print_names(const struct seg_model *model, const struct seg_policy_key *key,
+			const void *value, FILE *to)
+{
+	const seg_names *names = value;
+
+	for (uint32_t i = 0; i < names->n; i++) {
+		fputs("\n  ", to);
+		seg_text_write(seg_word_text(model, &names->item[i].name), to);
+		fputs(": ", to);
+		named_print(model, key->table, &names->item[i].words, to);
+	}
+}
+
+static void print_rules(const struct seg_model *model, const struct seg_policy_key *key,
+			const void *value, FILE *to)
+{
+	const seg_rule_texts *rules = value;
+
+	for (uint32_t i = 0; i < rules->n; i++) {
+		fputs("\n  - ", to);
+		seg_map_print(model, key->table, &rules->item[i], &SEG_EMPTY_RULE, to);
+	}
+}
+
+static void print_name(const struct seg_model *model, const struct seg_policy_key *key,
+		       const void *value, FILE *to)
+{
+	(void)key;
+	seg_text_write(seg_word_text(model, value), to);
+}
+
+static void print_choice(const struct seg_model *model, const struct seg_policy_key *key,
+			 const void *value, FILE *to)
+{
+	(void)model;
+	fputs(seg_choice_of_value(key, *(const uint8_t *)value)->name, to);
+}
+
+static void print_count(const struct seg_model *model, const struct seg_policy_key *key,
+			const void *value, FILE *to)
+{
+	char text[SEG_COUNT_TEXT_MAX];
+
+	(void)model;
+	(void)key;
+	fputs(seg_count_print(*(const uint32_t *)value, text), to);
+}
+
+static void print_rate(const struct seg_model *model, const struct seg_policy_key *key,
+		       const void *value, FILE *to)
+{
+	print_count(model, key, value, to);
+	fputs("/s", to);
+}
+
+static void print_duration(const struct seg_model *model, const struct seg_policy_key *key,
+			   const void *value, FILE *to)
+{
+	uint64_t ns = *(const uint64_t *)value;
+	const struct seg_choice *choice = seg_choice_of_value(key, ns);
+	char text[SEG_DURATION_TEXT_MAX];
+
+	(void)model;
+	fputs(choice ? choice->name : seg_duration_print(ns, text), to);
+}
+
+static void print_version(const struct seg_model *model, const struct seg_policy_key *key,
+			  const void *value, FILE *to)
+{
+	(void)model;
+	(void)key;
+	fprintf(to, "%" PRIu64, *(const uint64_t *)value);
+}
+
+static void ethertype_write(uint16_t type, FILE *to)
+{
+	size_t i = 0;
+
+	while (i < SEG_ARRAY_SIZE(ETHERTYPES) && ETHERTYPES[i].type != type)
+		i++;
+	if (i < SEG_ARRAY_SIZE(ETHERTYPES))
+		fputs(ETHERTYPES[i].name, to);
+	else
+		fprintf(to, "0x%04x", type);
+}
+
+static void print_ethertypes(const struct seg_model *model, const struct seg_policy_key *key,
+			     const void *value, FILE *to)
+{
+	const uint16_t *types = value;
+
+	(void)model;
+	(void)key;
+	fputc('[', to);
+	for (size_t i = 0; i < SEG_ETHERTYPES_MAX && types[i]; i++) {
+		fputs(i ? ", " : "", to);
+		ethertype_write(types[i], to);
+	}
+	fputc(']', to);
+}
+
+/* Only words of a list: their place is not what they say. */
+static bool words_absent(const void *value)
+{
+	return !((const struct seg_list *)value)->n;
+}
+
+static bool names_absent(const void *value)
+{
+	return !((const seg_names *)value)->n;
+}
+
+static bool rules_absent(const void *value)
+{
+	return !((const seg_rule_texts *)value)->n;
+}
+
 /* --- all of them ------------------------------------------------------------- */
 
-const struct seg_type SEG_TYPE_NAME = {read_name, sizeof(struct seg_word)};
-const struct seg_type SEG_TYPE_CHOICE = {read_choice, sizeof(uint8_t)};
-const struct seg_type SEG_TYPE_COUNT = {read_count, sizeof(uint32_t)};
-const struct seg_type SEG_TYPE_RATE = {read_rate, sizeof(uint32_t)};
-const struct seg_type SEG_TYPE_DURATION = {read_duration, sizeof(uint64_t)};
-const struct seg_type SEG_TYPE_VERSION = {read_version, sizeof(uint64_t)};
-const struct seg_type SEG_TYPE_WORDS = {seg_words_read, sizeof(struct seg_list)};
-const struct seg_type SEG_TYPE_ETHERTYPES = {read_ethertypes, sizeof(uint16_t[SEG_ETHERTYPES_MAX])};
-const struct seg_type SEG_TYPE_LIST_FILE = {read_list_file, sizeof(struct seg_list)};
-const struct seg_type SEG_TYPE_MAP = {read_table, 0};
-const struct seg_type SEG_TYPE_NAMES = {read_names, sizeof(seg_names)};
-const struct seg_type SEG_TYPE_RULES = {read_rules, sizeof(seg_rule_texts)};
+#define DIGITS  "(0x[0-9a-fA-F]+|[0-9]+)"
+#define FLAGS   "(fin|syn|rst|psh|ack|urg|ece|cwr)"
+#define FLAGSET FLAGS "(\\+" FLAGS ")*"
+
+const struct seg_type SEG_TYPE_NAME = {.read = read_name,
+				       .print = print_name,
+				       .size = sizeof(struct seg_word),
+				       .syntax = "letters, digits, '_', '-', '.'",
+				       .pattern = "^[A-Za-z0-9_.-]{1,63}$"};
+const struct seg_type SEG_TYPE_CHOICE = {
+	.read = read_choice, .print = print_choice, .size = sizeof(uint8_t)};
+const struct seg_type SEG_TYPE_COUNT = {.read = read_count,
+					.print = print_count,
+					.size = sizeof(uint32_t),
+					.syntax = "a count: 200, 64k or 1M",
+					.pattern = "^[0-9]+[kMG]?$"};
+const struct seg_type SEG_TYPE_RATE = {.read = read_rate,
+				       .print = print_rate,
+				       .size = sizeof(uint32_t),
+				       .syntax = "a count a second: 1000/s or 64k/s",
+				       .pattern = "^[0-9]+[kMG]?/s$",
+				       .unit = true};
+const struct seg_type SEG_TYPE_DURATION = {.read = read_duration,
+					   .print = print_duration,
+					   .size = sizeof(uint64_t),
+					   .syntax = "a duration: 100ms, 5s, 10m or 2h",
+					   .pattern = "^(0|[0-9]+(d|h|m|s|ms|us|ns))$",
+					   .unit = true};
+const struct seg_type SEG_TYPE_VERSION = {
+	.read = read_version, .print = print_version, .size = sizeof(uint64_t), .syntax = "1"};
+const struct seg_type SEG_TYPE_ETHERTYPES = {.read = read_ethertypes,
+					     .print = print_ethertypes,
+					     .size = sizeof(uint16_t[SEG_ETHERTYPES_MAX]),
+					     .syntax = "names as in ethertype(5), or 0x0600 to "
+						       "0xffff",
+					     .pattern = "^(" DIGITS "|[a-z][a-z-]+)$"};
+const struct seg_type SEG_TYPE_LIST_FILE = {.read = read_list_file,
+					    .syntax = "a file: an address, prefix or range a line, "
+						      "# comments"};
+const struct seg_type SEG_TYPE_MAP = {.read = read_table};
+const struct seg_type SEG_TYPE_NAMES = {.read = read_names,
+					.print = print_names,
+					.size = sizeof(seg_names),
+					.absent = names_absent,
+					.lines = true};
+const struct seg_type SEG_TYPE_RULES = {.read = read_rules,
+					.print = print_rules,
+					.size = sizeof(seg_rule_texts),
+					.absent = rules_absent,
+					.lines = true};
+
+#define WORDS                                                                                      \
+	.read = seg_words_read, .print = print_words, .size = sizeof(struct seg_list),             \
+	.absent = words_absent
+
+const struct seg_type SEG_TYPE_ADDRESSES = {WORDS, .word = address_write,
+					    .syntax = "addresses, prefixes, ranges, groups; any",
+					    .pattern = "^[A-Za-z0-9_.:/-]+$"};
+const struct seg_type SEG_TYPE_SERVICES = {
+	WORDS, .word = seg_text_write,
+	.syntax = "tcp/80, udp/137-139, icmp/echo-request, icmpv6/128, proto/47, any; names",
+	.pattern = "^[A-Za-z0-9_./-]+$"};
+const struct seg_type SEG_TYPE_PORTS = {WORDS, .word = seg_text_write, .syntax = "53 or 1024-65535",
+					.pattern = "^" DIGITS "(-" DIGITS ")?$"};
+const struct seg_type SEG_TYPE_TCP_FLAGS = {
+	WORDS, .word = seg_text_write, .syntax = "flags that are set / of these: syn/syn+ack; rst",
+	.pattern = "^" FLAGSET "(/" FLAGSET ")?$"};
+const struct seg_type SEG_TYPE_DSCPS = {
+	WORDS, .word = seg_text_write, .syntax = "0 to 63, cs0-cs7, af11-af43, ef, be, va, le",
+	.pattern = "^(" DIGITS "|cs[0-7]|af[1-4][1-3]|ef|be|df|va|voice-admit|le|lephb)$"};
+const struct seg_type SEG_TYPE_VLANS = {WORDS, .word = seg_text_write,
+					.syntax = "1 to 4094, or outer/inner: 100/200",
+					.pattern = "^" DIGITS "(/" DIGITS ")?$"};
+const struct seg_type SEG_TYPE_IFACES = {WORDS, .word = seg_text_write,
+					 .syntax = "names of interfaces",
+					 .pattern = "^[^/:\\s]{1,15}$"};
+const struct seg_type SEG_TYPE_FAILSAFES = {WORDS, .word = seg_text_write,
+					    .syntax = "SERVICE, or SERVICE from GROUP",
+					    .pattern = "^\\s*\\S+(\\s+from\\s+\\S+)?\\s*$"};
+const struct seg_type SEG_TYPE_FILES = {WORDS, .word = seg_text_write,
+					.syntax = "files, relative to this one"};

@@ -11,10 +11,13 @@
 
 #include "error.h"
 
+/* Such an object, the caller's; members that say nothing are left out. */
+json_t *seg_error_to_json(const struct seg_error *err);
+
 /* Fill err from such an object. -EPROTO, err untouched: it is none. */
 int seg_error_from_json(const json_t *object, struct seg_error *err);
 
-/* One line. */
+/* As one line. */
 void seg_error_print_json(const struct seg_error *err, FILE *to);
 
 #endif

@@ -47,9 +47,9 @@ static void add_number(json_t *object, const char *key, unsigned int number)
 		json_object_set_new(object, key, json_integer(number));
 }
 
-void seg_error_print_json(const struct seg_error *err, FILE *to)
+json_t *seg_error_to_json(const struct seg_error *err)
 {
-	json_t *error = json_object(), *whole = json_pack("{s:o}", "error", error);
+	json_t *error = json_object();
 
 	add_text(error, "what", err->what);
 	add_text(error, "mend", err->mend);
@@ -58,7 +58,14 @@ void seg_error_print_json(const struct seg_error *err, FILE *to)
 	add_number(error, "column", err->column);
 	add_text(error, "source", err->source);
 	add_number(error, "exit", err->exit);
-	json_dumpf(whole, to, JSON_COMPACT);
+	return json_pack("{s:o}", "error", error);
+}
+
+void seg_error_print_json(const struct seg_error *err, FILE *to)
+{
+	json_t *object = seg_error_to_json(err);
+
+	json_dumpf(object, to, JSON_COMPACT);
 	fputc('\n', to);
-	json_decref(whole);
+	json_decref(object);
 }

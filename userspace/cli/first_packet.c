@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "first_packet.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "frame_key.h"
+
+#define HOPS_NEIGHBOUR 255 /* RFC 4861 7.1 */
+#define BODY_MAX       24  /* neighbour solicitation */
+
+/* --- flow to frame -------------------------------------------------------------- */
+
+/* A frame as it grows. */
+struct writer {
+	uint8_t *at;
+	const struct seg_flow *flow;
+};
+
+/* The next `size` bytes, zero. */
+static void *put(struct writer *w, size_t size)
+{
+	void *here = w->at;
+
+	memset(here, 0, size);
+	w->at += size;
+	return here;
+}
+
+/* Of what stands behind the first `tags` tags. */
+static __be16 type_behind(const struct seg_flow *flow, unsigned int tags)
+{
+	if (tags < 2 && flow->vlan[tags])
+		return htons(SEG_ETHERTYPE_VLAN);
+	return htons(flow->family == 4 ? SEG_ETHERTYPE_IP4 : SEG_ETHERTYPE_IP6);
+}
+
+static void put_ethernet(struct writer *w)
+{
+	struct seg_eth *eth = put(w, sizeof(*eth));
+
+	eth->dst[0] = eth->src[0] = 2; /* local addresses */
+	eth->src[5] = 1;
+	eth->type = type_behind(w->flow, 0);
+	for (unsigned int i = 0; i < 2 && w->flow->vlan[i]; i++) {
+		struct seg_tag *tag = put(w, sizeof(*tag));
+
+		tag->tci = htons(w->flow->vlan[i] & 0xfff);
+		tag->type = type_behind(w->flow, i + 1);
+	}
+}
+
+static void put_ip4(struct writer *w, uint16_t payload)
+{
+	struct seg_ip4 *ip = put(w, sizeof(*ip));
+
+	*ip = (struct seg_ip4){
+		.version_ihl = SEG_IP4_PLAIN,
+		.tos = (uint8_t)(w->flow->dscp << 2),
+		.total = htons((uint16_t)(sizeof(*ip) + payload)),
+		.ttl = 64,
+		.proto = w->flow->proto,
+		.src = w->flow->src[3],
+		.dst = w->flow->dst[3],
+	};
+	ip->checksum = (uint16_t)~seg_fold(seg_ip4_sum(ip));
+}
+
+static void put_ip6(struct writer *w, uint16_t payload)
+{
+	struct seg_ip6 *ip = put(w, sizeof(*ip));
+
+	ip->flow = htonl(6u << 28 | (uint32_t)w->flow->dscp << 22);
+	ip->payload = htons(payload);
+	ip->proto = w->flow->proto;
+	ip->hops = HOPS_NEIGHBOUR;
+	memcpy(&ip->src, w->flow->src, sizeof(ip->src));
+	memcpy(&ip->dst, w->flow->dst, sizeof(ip->dst));
+}
+
+static void make_body(const struct seg_flow *flow, uint8_t body[BODY_MAX])
+{
+	struct seg_icmp *icmp = (void *)body;
+	struct seg_tcp *tcp = (void *)body;
+	struct seg_udp *udp = (void *)body;
+
+	if (seg_is_icmp(flow->proto)) {
+		icmp->type = flow->icmp_type;
+		icmp->code = flow->icmp_code;
+		return;
+	}
+	udp->sport = flow->sport; /* where all protocols have them */
+	udp->dport = flow->dport;
+	if (flow->proto == IPPROTO_TCP) {
+		tcp->offset = sizeof(*tcp) / 4 << 4;
+		tcp->flags = flow->tcp_flags;
+	} else if (flow->proto == IPPROTO_UDP || flow->proto == IPPROTO_UDPLITE) {
+		udp->length = htons(BODY_MAX);
+	}
+}
+
+size_t seg_first_packet_make(const struct seg_flow *flow, uint8_t frame[SEG_FIRST_PACKET_MAX])
+{
+	struct writer w = {frame, flow};
+
+	put_ethernet(&w);
+	if (flow->family == 4)
+		put_ip4(&w, BODY_MAX);
+	else
+		put_ip6(&w, BODY_MAX);
+	make_body(flow, put(&w, BODY_MAX));
+	return (size_t)(w.at - frame);
+}
+
+/* --- frame to flow -------------------------------------------------------------- */
+
+/* Tags of VID 0 carry priority only. */
+static void copy_vlan(const struct seg_packet *packet, struct seg_flow *flow)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < 2; i++)
+		if (packet->vlan[i] & 0xfff)
+			flow->vlan[n++] = packet->vlan[i];
+}
+
+static bool fill(const uint8_t *frame, size_t size, const struct seg_packet *packet,
+		 struct seg_flow *flow)
+{
+	__be32 addr[2][4];
+
+	if (!packet->family || !seg_packet_addresses(frame, frame + size, packet, addr))
+		return false;
+	memcpy(flow->src, addr[0], sizeof(flow->src));
+	memcpy(flow->dst, addr[1], sizeof(flow->dst));
+	flow->family = packet->family;
+	flow->proto = packet->proto;
+	flow->tcp_flags = packet->tcp_flags;
+	flow->dscp = packet->tos >> 2;
+	flow->icmp_type = packet->icmp_type;
+	flow->icmp_code = packet->icmp_code;
+	if (!seg_is_icmp(packet->proto)) {
+		flow->sport = packet->sport;
+		flow->dport = packet->dport;
+	}
+	copy_vlan(packet, flow);
+	return true;
+}
+
+static bool is_answer(const struct seg_packet *packet)
+{
+	const uint8_t answer = SEG_TCP_SYN | SEG_TCP_ACK;
+
+	return packet->flags & SEG_PACKET_ICMP_REPLY ||
+	       (packet->proto == IPPROTO_TCP && (packet->tcp_flags & answer) == answer);
+}
+
+/* The flow that an answer answers. */
+static void turn(struct seg_flow *flow)
+{
+	struct seg_flow answer = *flow;
+
+	memcpy(flow->src, answer.dst, sizeof(flow->src));
+	memcpy(flow->dst, answer.src, sizeof(flow->dst));
+	flow->sport = answer.dport;
+	flow->dport = answer.sport;
+	if (seg_is_icmp(flow->proto)) {
+		flow->icmp_type = flow->proto == IPPROTO_ICMP ? SEG_ICMP_ECHO : SEG_ICMP6_ECHO;
+		flow->icmp_code = 0;
+	}
+}
+
+/* Why a packet that was parsed may not begin a flow, or SEG_PARSED. */
+static int refusal(const struct seg_packet *packet, bool pickup)
+{
+	if (packet->flags & SEG_PACKET_ICMP_ERROR)
+		return SEG_REASON_ICMP_UNRELATED;
+	if (packet->proto == IPPROTO_TCP && !(packet->tcp_flags & SEG_TCP_SYN) && !pickup)
+		return SEG_REASON_TCP_MIDFLOW;
+	return SEG_PARSED;
+}
+
+static void read_key(const uint8_t *frame, size_t size, const struct seg_packet *packet,
+		     struct seg_first_packet *out)
+{
+	struct seg_packet quote;
+
+	out->error = packet->flags & SEG_PACKET_ICMP_ERROR;
+	if (out->error && seg_quote_parse(frame, frame + size, packet, &quote) != SEG_PARSED)
+		return;
+	out->keyed =
+		seg_frame_key(frame, frame + size, out->error ? &quote : packet, &out->key) >= 0;
+}
+
+void seg_first_packet_read(const uint8_t *frame, size_t size, size_t wire,
+			   const struct seg_first_packet_rules *rules, struct seg_first_packet *out)
+{
+	struct seg_packet packet;
+
+	*out = (struct seg_first_packet){0};
+	out->reason = seg_packet_parse(frame, frame + size, wire > size ? (uint32_t)wire : 0,
+				       rules->vlans ? SEG_FEATURE_VLAN : 0, 0, &packet);
+	if (!fill(frame, size, &packet, &out->flow) || out->reason != SEG_PARSED)
+		return;
+	read_key(frame, size, &packet, out);
+	out->reason = refusal(&packet, rules->pickup);
+	out->judged = out->reason == SEG_PARSED;
+	out->answer = out->judged && is_answer(&packet);
+	if (out->answer)
+		turn(&out->flow);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "columns.h"
+#include "explain.h"
+#include "view.h"
+#include "why.h"
+#include "words.h"
+
+/* --- the flows that were met ---------------------------------------------------- */
+
+struct name {
+	struct seg_key key;
+	uint16_t vlan[2];
+};
+
+struct met {
+	struct name name;
+	bool judged; /* the rules were asked; else it was refused as what begins no flow */
+	UT_hash_handle hh;
+};
+
+struct walk {
+	const struct seg_question *question;
+	struct libscols_table *table; /* NULL: JSON */
+	struct met *met;
+};
+
+static struct name name_of(const struct seg_first_packet *first)
+{
+	struct name name = {.key = first->key};
+
+	memcpy(name.vlan, first->flow.vlan, sizeof(name.vlan));
+	return name;
+}
+
+/* Without memory a flow is explained more than once. */
+static void remember(struct walk *w, const struct name *name, bool judged)
+{
+	struct met *met = calloc(1, sizeof(*met));
+
+	if (!met)
+		return;
+	met->name = *name;
+	met->judged = judged;
+	HASH_ADD(hh, w->met, name, sizeof(met->name), met);
+}
+
+static void forget(struct walk *w)
+{
+	struct met *met, *next;
+
+	HASH_ITER (hh, w->met, met, next) {
+		HASH_DEL(w->met, met);
+		free(met);
+	}
+}
+
+/* It begins a flow, or is denied as what does not; an ICMP error belongs to a known flow. */
+static bool has_news(struct walk *w, const struct seg_first_packet *first)
+{
+	struct name name = name_of(first);
+	struct met *met;
+
+	if (!first->keyed)
+		return SEG_REASON_ROWS[first->reason].verdict != SEG_VERDICT_ALLOW;
+	HASH_FIND(hh, w->met, &name, sizeof(name), met);
+	if (first->error || (met && (met->judged || !first->judged)))
+		return !met;
+	if (met)
+		met->judged = true;
+	else
+		remember(w, &name, first->judged);
+	return true;
+}
+
+/* --- shown ------------------------------------------------------------------------ */
+
+static const struct seg_column COLUMNS[] = {
+	{"PACKET", true}, {"VERDICT", false}, {"RULE", false},
+	{"PATH", false},  {"REASON", false},  {"FLOW", false},
+};
+
+static void add_row(struct libscols_table *table, uint32_t number, const json_t *why)
+{
+	static const char *const KEYS[] = {"verdict", "rule", "path", "reason", "flow"};
+	struct libscols_line *row =
+		seg_columns_row(table, seg_view_colour(seg_view_text(why, "verdict")));
+
+	seg_columns_set(row, 0, "%" PRIu32, number);
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(KEYS); i++)
+		seg_columns_set(row, i + 1, "%s", seg_view_text(why, KEYS[i]));
+}
+
+static int show(struct walk *w, uint32_t number, const json_t *why)
+{
+	json_auto_t *line = NULL;
+
+	if (w->table) {
+		add_row(w->table, number, why);
+		return 0;
+	}
+	line = json_pack("{s:i}", "n", (int)number);
+	json_object_update(line, (json_t *)why);
+	return json_dumpf(line, stdout, JSON_COMPACT) || putchar('\n') == EOF ? -EIO : 0;
+}
+
+static int look_at(struct walk *w, const struct seg_capture_packet *packet)
+{
+	const struct seg_question *q = w->question;
+	struct seg_first_packet first;
+	json_auto_t *why = NULL;
+
+	seg_question_read(q, packet->frame, packet->length, packet->wire, &first);
+	if (!has_news(w, &first))
+		return 0;
+	why = seg_explain(q->policy, q->name, &first);
+	return show(w, packet->number, why);
+}
+
+int seg_why_capture(const struct seg_question *question, struct seg_capture *capture,
+		    struct seg_error *err)
+{
+	const struct seg_cli *cli = question->cli;
+	struct walk w = {.question = question};
+	struct seg_capture_packet packet;
+	int r, printed;
+
+	if (!cli->global.json)
+		w.table = seg_columns_new(COLUMNS, SEG_ARRAY_SIZE(COLUMNS), stdout, cli->colour);
+	while ((r = seg_capture_next(capture, &packet, err)) > 0) {
+		r = look_at(&w, &packet);
+		if (r)
+			break;
+	}
+	printed = w.table ? seg_columns_print(w.table) : 0;
+	forget(&w);
+	if (r == -EIO || printed)
+		return seg_error_set(err, EIO, "cannot print");
+	return r;
+}
