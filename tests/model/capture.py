@@ -103,6 +103,9 @@ def read_pcap(data, order):
         struct.unpack(order + "I", data[20:24])[0],
     )
     unit, extra = PCAP[magic]
+    if struct.unpack(order + "HH", data[4:8]) not in ((2, 2), (2, 3), (2, 4)):
+        raise CaptureError("an unknown version of pcap")
+    snap = struct.unpack(order + "I", data[16:20])[0] or len(data)
     link = known(link & 0x03FFFFFF)
     head = struct.Struct(order + "IIII")
     at, end = 24, len(data)
@@ -113,7 +116,9 @@ def read_pcap(data, order):
         at += 16 + extra
         if captured > 0x7FFFFFFF or captured > end - at:
             raise CaptureError("the file ends within a packet")
-        yield record(link, seconds * NSEC + fraction * unit, data[at : at + captured], wire, order)
+        kept = data[at : at + min(captured, snap)]  # as libpcap reads what its writer forgot to cut
+        within = fraction * unit if fraction * unit < NSEC else 0
+        yield record(link, seconds * NSEC + within, kept, max(wire, captured), order)
         at += captured
 
 
@@ -164,6 +169,10 @@ def blocks(data):
         kind, length = struct.unpack_from(order + "II", data, at)
         if length < 12 or length % 4 or length > len(data) - at:
             raise CaptureError("a block's length is wrong, or the file ends within it")
+        if struct.unpack_from(order + "I", data, at + length - 4)[0] != length:
+            raise CaptureError("a block has two lengths")
+        if kind == SECTION and struct.unpack_from(order + "HH", data, at + 12) not in ((1, 0), (1, 2)):
+            raise CaptureError("an unknown version of pcapng")
         yield order, kind, data[at + 8 : at + length - 4]
         at += length
 

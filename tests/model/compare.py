@@ -4,6 +4,8 @@
 
     tests/model/compare.py --xdpseg PATH --policy FILE [--policy FILE]... PCAP...
         [--local PREFIX,...] [--show N]
+    tests/model/compare.py --many PATH --policy FILE [--policy FILE]... PCAP...   (replay-many: one
+        program for all captures of a policy)
     tests/model/compare.py --xdpseg PATH --seeds FIRST[-LAST] [--packets N] [--plain] [--keep DIR]
 
 Every capture with every policy, or what tests/model/generate.py makes of each seed.
@@ -30,7 +32,13 @@ from packet import WITH_PORTS
 from policy import Policy, PolicyError
 
 # Differences that are known and right: (name, why, function of both answers).
-EXPLAINED = []
+EXPLAINED = [
+    (
+        "over 65535 bytes",
+        "a frame that long, Ethernet header included, is truncated: no NIC hands one over",
+        lambda product, model, frame: product.get("reason") == "truncated" and len(frame) > 65535,
+    )
+]
 
 HARD = ("verdict", "rule", "path")
 PROTO_NUMBERS = {name: proto for proto, name in PROTO_NAMES.items()}
@@ -100,9 +108,9 @@ def difference(product, model):
     return None
 
 
-def explanation(product, model):
+def explanation(product, model, frame):
     for name, _, applies in EXPLAINED:
-        if applies(product, model):
+        if applies(product, model, frame):
             return name
     return None
 
@@ -154,8 +162,8 @@ class Comparison:
         elif kind == "guard reason":
             self.counts[kind] += 1
             self.reasons[f"{self.answer.get('reason')}, model {model['reason']}"] += 1
-        elif explanation(self.answer, model):
-            self.counts["explained: " + explanation(self.answer, model)] += 1
+        elif explanation(self.answer, model, record.frame):
+            self.counts["explained: " + explanation(self.answer, model, record.frame)] += 1
         else:
             self.unequal(kind, record, answer, model)
 
@@ -213,18 +221,71 @@ class Comparison:
         print(f"\n{text}\n  " + " ".join(self.product.command))
 
 
+class OneOfMany(Product):
+    """What replay-many says of one capture."""
+
+    def __init__(self, command, path):  # pylint: disable=super-init-not-called
+        self.command, self.answers, self.summary = command + [path], [], None
+        self.status, self.errors = 1, "ended in the middle"
+
+    def finish(self, error):
+        self.status, self.errors = int(error is not None), error
+
+
+def many_products(options, policy_path):
+    """Each capture's answers, from one run of replay-many."""
+    command = [options.many] + (["--local", options.local] if options.local else []) + [policy_path]
+    with tempfile.TemporaryFile("w+") as paths:
+        paths.writelines(path + "\n" for path in options.captures)
+        paths.seek(0)
+        with subprocess.Popen(
+            command, stdin=paths, stdout=subprocess.PIPE, text=True, errors="replace"
+        ) as run:
+            yield from each_capture(command, run.stdout)
+    if run.returncode:
+        raise ValueError(f"{' '.join(command)} ended with {run.returncode}")
+
+
+def each_capture(command, lines):
+    product = None
+    for line in lines:
+        item = json.loads(line)
+        if "capture" in item:
+            product = OneOfMany(command, item["capture"])
+        elif "end" in item:
+            product.finish(item["error"])
+            yield item["end"], product
+            product = None
+        else:
+            product.take(item)
+
+
+def compare_many(options, policy_path):
+    """Yields (counts, guard reasons) of each capture."""
+    done = 0
+    for path, product in many_products(options, policy_path):
+        yield set_against(options, path, policy_path, options.local, product)
+        done += 1
+    if done != len(options.captures):
+        yield Counter({"captures without an answer": len(options.captures) - done}), Counter()
+
+
 def compare(options, path, policy_path, local):
     """(counts, guard reasons) of one capture with one policy."""
-    try:
-        policy = Policy(policy_path)
-    except PolicyError as error:
-        print(f"\n{policy_path}: the model refuses it: {error}")
-        return Counter({"policy refused by the model": 1}), Counter()
     try:
         product = Product(options.xdpseg, path, policy_path, local)
     except (subprocess.TimeoutExpired, ValueError) as error:
         print(f"\n{path} with {policy_path}: {error}")
         return Counter({"product hangs or prints no JSON": 1}), Counter()
+    return set_against(options, path, policy_path, local, product)
+
+
+def set_against(options, path, policy_path, local, product):
+    try:
+        policy = Policy(policy_path)
+    except PolicyError as error:
+        print(f"\n{policy_path}: the model refuses it: {error}")
+        return Counter({"policy refused by the model": 1}), Counter()
     comparison = Comparison(product, policy, local, options.show)
     comparison.run(path)
     comparison.counts["told by the product's clock"] += comparison.asked
@@ -239,16 +300,22 @@ def generated(options, folder):
 
 
 def work(options, folder):
+    """(counts, guard reasons) of each run."""
     for policy in options.policy:
+        if options.many:
+            yield from compare_many(options, policy)
+            continue
         for path in options.captures:
-            yield path, policy, options.local
-    yield from generated(options, folder)
+            yield compare(options, path, policy, options.local)
+    for path, policy, local in generated(options, folder):
+        yield compare(options, path, policy, local)
 
 
 def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("captures", nargs="*", metavar="PCAP")
-    parser.add_argument("--xdpseg", required=True, metavar="PATH")
+    parser.add_argument("--xdpseg", metavar="PATH")
+    parser.add_argument("--many", metavar="PATH", help="replay-many, instead of --xdpseg")
     parser.add_argument("--policy", default=[], action="append", metavar="FILE")
     parser.add_argument("--local", default="", metavar="PREFIX,...")
     parser.add_argument(
@@ -261,6 +328,8 @@ def arguments(argv):
     options = parser.parse_args(argv)
     if not options.seeds and not (options.policy and options.captures):
         parser.error("a policy and a capture, or --seeds")
+    if not options.xdpseg and (options.seeds or not options.many):
+        parser.error("--xdpseg, or --many without --seeds")
     return options
 
 
@@ -286,8 +355,7 @@ def main(argv=None):
     options = arguments(argv)
     counts, reasons, runs = Counter(), Counter(), 0
     with tempfile.TemporaryDirectory() as folder:
-        for path, policy, local in work(options, options.keep or folder):
-            more, why = compare(options, path, policy, local)
+        for more, why in work(options, options.keep or folder):
             counts.update(more)
             reasons.update(why)
             runs += 1

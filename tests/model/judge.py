@@ -85,8 +85,8 @@ class Judge:
 
     def related(self, packet):
         """An ICMP error: does its flow live here, and is it allowed? It does not keep it alive."""
-        session = self.find(packet.quote, packet.vlan)
-        if session is None or session.verdict != "allow":
+        session = self.sessions.get((packet.quote, packet.vlan))
+        if session is None or session.verdict != "allow" or not self.find(packet.quote, packet.vlan):
             return guard(packet, "icmp-unrelated", "session")
         return Answer(packet, "allow", session.rule, "session", "icmp-related", session)
 

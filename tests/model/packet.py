@@ -471,4 +471,6 @@ def quoted_flow(family, proto, data, at, src, dst):
             return None
         kind, sport = icmp_ends(family, data, at)
         dport = sport
+    elif proto in (ICMP, ICMPV6):
+        return None
     return flow_key(family, proto, kind, src, sport, dst, dport)

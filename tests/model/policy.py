@@ -323,8 +323,8 @@ class Rule:
         self.dst = names.addresses(body["to"]) if "to" in body else None
         self.services = names.services(body["service"]) if "service" in body else [Service()]
         self.source_ports = [span(text, 65535) for text in words(body.get("source-port", []))]
-        self.vlan = vlan(body["vlan"]) if "vlan" in body else None
-        self.iface = body.get("iface")
+        self.vlans = {vlan(text) for text in words(body.get("vlan", []))}
+        self.ifaces = set(words(body.get("iface", [])))
         self.flags = [tcp_flags(text) for text in words(body.get("tcp-flags", []))]
         self.dscp = {dscp(text) for text in words(body["dscp"])} if "dscp" in body else None
         if self.source_ports and not any(service.may_have_ports() for service in self.services):
@@ -333,8 +333,8 @@ class Rule:
     def matches(self, packet, direction, iface):
         return (
             self.direction in ("any", direction)
-            and self.iface in (None, iface)
-            and self.vlan in (None, packet.vlan)
+            and (not self.ifaces or iface in self.ifaces)
+            and (not self.vlans or packet.vlan in self.vlans)
             and (self.src is None or (packet.family, packet.src) in self.src)
             and (self.dst is None or (packet.family, packet.dst) in self.dst)
             and any(service.matches(packet) for service in self.services)
@@ -521,7 +521,7 @@ class Policy:
         if len(set(ids)) != len(ids) or "default" in ids:
             raise PolicyError("two rules have one name, or one is called 'default'")
         self.defaults([document.get("defaults") or {} for _, document in documents])
-        self.vlans = {rule.vlan for rule in self.rules if rule.vlan}
+        self.vlans = {stack for rule in self.rules for stack in rule.vlans}
         self.judging = [rule for rule in self.rules if not rule.shadow]
 
     def defaults(self, layers):

@@ -81,6 +81,12 @@ class Checksum(unittest.TestCase):
                 self.good(ip4(A, B, 136, udp(A, B, 1, 2, b"data", coverage, 0, proto=136)))
             )
 
+    def test_udplite_long(self):
+        body = udp(A, B, 1, 2, bytes(range(250)) * 2, 300, proto=136)
+        self.assertTrue(self.good(ip4(A, B, 136, body)))
+        self.assertTrue(self.good(ip4(A, B, 136, body[:300] + b"?" + body[301:])))
+        self.assertFalse(self.good(ip4(A, B, 136, body[:299] + b"?" + body[300:])))
+
     def test_udplite_zero(self):
         """Even where zero is what the sum says, it is not allowed."""
         for data in (b"x", b"more"):

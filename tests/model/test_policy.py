@@ -2,6 +2,7 @@
 """The policy language, a rule and a packet at a time."""
 
 import packet
+import policy
 from build import (
     ACK,
     PSH,
@@ -23,12 +24,12 @@ from policy import PolicyError
 class Language(Folder):
     def rule(self, body, data, head="", direction="ingress", iface=None, vlan=()):
         """Whether a rule with `body` takes the packet."""
-        policy = self.policy(
+        made = self.policy(
             f"{head}\ndefaults: {{ingress: deny, egress: deny}}\nrules: [{{id: r, {body} action: allow}}]"
         )
         parsed = packet.parse(ethernet(data, vlan))
         self.assertIsNone(parsed.verdict, parsed.reason)
-        return policy.decide(parsed, direction, iface) == ("allow", "r")
+        return made.decide(parsed, direction, iface) == ("allow", "r")
 
     def yes(self, body, *data, **more):
         for one in data:
@@ -39,39 +40,37 @@ class Language(Folder):
             self.assertFalse(self.rule(body, one, **more), body)
 
     def test_first_match_wins(self):
-        policy = self.policy(
+        made = self.policy(
             "rules: [{id: a, service: tcp/80, action: allow}, {id: b, service: tcp, action: deny},"
             "{id: c, action: allow}]"
         )
         for port, expected in ((80, ("allow", "a")), (81, ("deny", "b"))):
             self.assertEqual(
-                policy.decide(packet.parse(ethernet(tcp_packet(A, B, 1, port, SYN))), "ingress"),
+                made.decide(packet.parse(ethernet(tcp_packet(A, B, 1, port, SYN))), "ingress"),
                 expected,
             )
         self.assertEqual(
-            policy.decide(packet.parse(ethernet(udp_packet(A, B, 1, 80))), "ingress"),
-            ("allow", "c"),
+            made.decide(packet.parse(ethernet(udp_packet(A, B, 1, 80))), "ingress"), ("allow", "c")
         )
 
     def test_defaults(self):
         parsed = packet.parse(ethernet(udp_packet(A, B, 1, 2)))
-        policy = self.policy("name: x")
+        made = self.policy("name: x")
         self.assertEqual(
-            [policy.decide(parsed, way) for way in ("ingress", "egress", "forward")],
+            [made.decide(parsed, way) for way in ("ingress", "egress", "forward")],
             [("deny", "default"), ("allow", "default"), ("deny", "default")],
         )
-        self.assertEqual(policy.pickup, 5 * S)
-        self.assertEqual(policy.timeouts["tcp-established"], 7200 * S)
-        policy = self.policy("defaults: {forward: allow, pickup: loose, timeouts: {udp: 1500ms}}")
-        self.assertEqual(policy.decide(parsed, "forward"), ("allow", "default"))
+        self.assertEqual(made.pickup, 5 * S)
+        self.assertEqual(made.timeouts["tcp-established"], 7200 * S)
+        made = self.policy("defaults: {forward: allow, pickup: loose, timeouts: {udp: 1500ms}}")
+        self.assertEqual(made.decide(parsed, "forward"), ("allow", "default"))
         self.assertEqual(
-            (policy.pickup, policy.timeouts["udp"], policy.timeouts["icmp"]),
-            ("loose", 1500 * MS, 10 * S),
+            (made.pickup, made.timeouts["udp"], made.timeouts["icmp"]), ("loose", 1500 * MS, 10 * S)
         )
 
     def test_names_without_id(self):
-        policy = self.policy("rules: [{action: allow}, {id: x, action: deny}, {action: deny}]")
-        self.assertEqual([rule.id for rule in policy.rules], ["rule-1", "x", "rule-3"])
+        made = self.policy("rules: [{action: allow}, {id: x, action: deny}, {action: deny}]")
+        self.assertEqual([rule.id for rule in made.rules], ["rule-1", "x", "rule-3"])
 
     def test_addresses(self):
         one, six = udp_packet(A, C, 1, 2), udp_packet(A6, B6, 1, 2)
@@ -175,6 +174,43 @@ class Language(Folder):
         self.no("dscp: [af11, 46],", ip4(A, B, 47))
         self.yes("dscp: cs0,", ip4(A, B, 47))
 
+    def test_spans(self):
+        self.yes("service: tcp/80-90,", *(tcp_packet(A, B, 1, port, SYN) for port in (80, 85, 90)))
+        self.no("service: tcp/80-90,", *(tcp_packet(A, B, 1, port, SYN) for port in (79, 91)))
+        self.yes("source-port: 0-65535,", udp_packet(A, B, 0, 1), udp_packet(A, B, 65535, 1))
+        self.yes("service: proto/255,", ip4(A, B, 255))
+        self.yes("service: icmpv6/255/255,", icmp_packet(A6, B6, 255, 255))
+
+    def test_sets(self):
+        some = {4: [(5, 9), (0, 3), (7, 8), (10, 12), (20, 21)], 6: [(1, 1)]}
+        self.assertEqual(
+            policy.Addresses(some).spans, {4: [(0, 3), (5, 12), (20, 21)], 6: [(1, 1)]}
+        )
+        left = policy.Addresses(some) - policy.Addresses({4: [(2, 5), (8, 8), (12, 30)]})
+        self.assertEqual(left.spans, {4: [(0, 1), (6, 7), (9, 11)], 6: [(1, 1)]})
+        self.assertEqual(policy.EVERYWHERE.spans, {4: [(0, 2**32 - 1)], 6: [(0, 2**128 - 1)]})
+        self.assertNotIn((4, 13), policy.Addresses(some))
+        self.assertFalse(policy.Addresses(some) - policy.EVERYWHERE)
+
+    def test_words(self):
+        """RFC 2474 4.2.2, 2597 6, 3246, 5865, 8622; RFC 9293 3.1, 3168; IANA's ICMP parameters."""
+        af = {"af11": 10, "af12": 12, "af13": 14, "af21": 18, "af22": 20, "af23": 22}
+        af |= {"af31": 26, "af32": 28, "af33": 30, "af41": 34, "af42": 36, "af43": 38}
+        cs = {"cs0": 0, "cs1": 8, "cs2": 16, "cs3": 24, "cs4": 32, "cs5": 40, "cs6": 48, "cs7": 56}
+        rest = {"be": 0, "df": 0, "le": 1, "lephb": 1, "va": 44, "ef": 46}
+        self.assertEqual(policy.DSCP, af | cs | rest)
+        self.assertEqual(
+            policy.tcp_flags("fin+rst+ack/fin+syn+rst+psh+ack+urg+ece+cwr"), (0x15, 0xFF)
+        )
+        self.assertEqual(policy.tcp_flags("urg+cwr/urg+cwr+psh+ece"), (0xA0, 0xE8))
+        numbers = [sorted(policy.ICMP_TYPES[head].values()) for head in ("icmp", "icmpv6")]
+        self.assertEqual(numbers[0], [0, 3, 4, 5, *range(8, 19)])
+        self.assertEqual(
+            numbers[1], [1, 2, 3, 4, *range(128, 133), *range(132, 139), 141, 142, 143]
+        )
+        units = [policy.duration(text) for text in ("3ms", "3s", "3m", "3h", "3d")]
+        self.assertEqual(units, [3 * MS, 3 * S, 180 * S, 10800 * S, 259200 * S])
+
     def test_where(self):
         one = udp_packet(A, B, 1, 2)
         self.yes("direction: ingress,", one)
@@ -197,13 +233,11 @@ class Language(Folder):
             "version: 1\ndefaults: {ingress: allow, forward: allow}\ngroups: {g: [10.0.0.1]}\n"
             "rules: [{id: base, from: g, action: deny}]",
         )
-        policy = self.policy(
+        made = self.policy(
             "include: [base.yaml]\ndefaults: {forward: deny}\nrules: [{id: own, to: g, action: allow}]"
         )
-        self.assertEqual([rule.id for rule in policy.rules], ["base", "own"])
-        self.assertEqual(
-            policy.verdicts, {"ingress": "allow", "egress": "allow", "forward": "deny"}
-        )
+        self.assertEqual([rule.id for rule in made.rules], ["base", "own"])
+        self.assertEqual(made.verdicts, {"ingress": "allow", "egress": "allow", "forward": "deny"})
 
     def test_refused(self):
         for text in (
@@ -213,6 +247,13 @@ class Language(Folder):
             "rules: [{from: x, action: deny}]",
             "rules: [{service: tcp/99999, action: deny}]",
             "rules: [{service: tcp/9-1, action: deny}]",
+            "rules: [{service: tcp/1-2-3, action: deny}]",
+            "rules: [{service: proto/256, action: deny}]",
+            "rules: [{service: tcp/65536, action: deny}]",
+            "rules: [{service: icmp/256, action: deny}]",
+            "rules: [{service: icmp/8/256, action: deny}]",
+            "rules: [{source-port: 65536, action: deny}]",
+            "rules: [{tcp-flags: syn/syn/syn, action: deny}]",
             "rules: [{service: icmp/nope, action: deny}]",
             "rules: [{vlan: 4095, action: deny}]",
             "rules: [{vlan: 1/2/3, action: deny}]",

@@ -264,21 +264,48 @@ TEST(replay, jumbo_and_gso_frames)
 	end();
 }
 
-TEST(replay, frames_that_no_program_takes)
+TEST(replay, frames_of_any_length)
 {
-	static uint8_t bytes[SEG_REPLAY_FRAME_MAX + 1];
+	static uint8_t bytes[2 * SEG_REPLAY_FRAME_MAX];
 	struct seg_capture_packet packet = {bytes, sizeof(bytes), sizeof(bytes), START, 1};
 	struct seg_replayed out;
 	struct seg_error err;
 
 	begin(SSH);
 	check_eq(seg_replay_packet(replay, &packet, &out, &err), 0);
-	SAYS(out, "oversize", "-");
+	SAYS(out, "non-ip", "-");
+	check_eq(out.bytes, sizeof(bytes));
 	for (packet.wire = 0; packet.wire < 14; packet.wire++) {
 		packet.length = packet.wire;
 		check_eq(seg_replay_packet(replay, &packet, &out, &err), 0);
 		SAYS(out, "truncated", "-");
 	}
+	packet.wire = UINT32_MAX; /* a writer that lies */
+	check_eq(seg_replay_packet(replay, &packet, &out, &err), 0);
+	SAYS(out, "non-ip", "-");
+	end();
+}
+
+TEST(replay, time_may_begin_at_zero)
+{
+	begin("version: 1\nrules: [{id: ssh, service: tcp/22, action: allow}]\n");
+	now = 0;
+	SAYS(judge_tcp(0, 1000, T_ACK), "rule-allow", "ssh");
+	now = START;
+	SAYS(judge_tcp(0, 1001, T_ACK), "tcp-midflow", "-");
+	end();
+}
+
+/* A refused packet leaves nothing behind, so a hundred of them crowd nobody out. */
+TEST(replay, refused_packets_take_no_room)
+{
+	struct frame f = tcp(0, 1000, T_SYN);
+
+	begin(SSH);
+	f.bytes[50] ^= 1;
+	for (int i = 0; i < 100; i++)
+		SAYS(judge(&f), "bad-l4-checksum", "-");
+	SAYS(judge_tcp(0, 1000, T_SYN), "rule-allow", "ssh");
 	end();
 }
 

@@ -310,11 +310,11 @@ static const char *failsafe_of(const struct seg_image *image, struct seg_flow fl
 
 TEST(classify, failsafe)
 {
-	_cleanup_image_ struct seg_image *image =
-		compiled("version: 1\ngroups: {admins: [10.0.0.0/24, 2001:db8::/64]}\n"
-			 "services: {web: [tcp/80, udp/443]}\n"
-			 "failsafe: [tcp/22 from admins, web, icmp/echo-request from 10.0.0.1, any "
-			 "from 10.7.7.7]\n");
+	_cleanup_image_ struct seg_image *image = compiled(
+		"version: 1\ngroups: {admins: [10.0.0.0/24, 2001:db8::/64]}\n"
+		"services: {web: [tcp/80, udp/443]}\n"
+		"failsafe: [tcp/22 from admins, web, icmp/echo-request from 10.0.0.1, icmp/3, any "
+		"from 10.7.7.7]\n");
 	struct seg_flow ping = flow_of("10.0.0.1", "192.168.0.1", 1, 0, 0);
 
 	ping.icmp_type = 8;
@@ -328,6 +328,8 @@ TEST(classify, failsafe)
 	check_str_eq(failsafe_of(image, flow_of("10.0.1.9", "10.0.1.1", 6, 9, 22)), "?");
 	check_str_eq(failsafe_of(image, flow_of("10.0.1.9", "10.0.1.1", 17, 9, 443)), "web");
 	check_str_eq(failsafe_of(image, flow_of("10.0.1.9", "10.0.1.1", 17, 9, 80)), "?");
+	ping = flow_of("::1", "::2", 1, 0, 3 << 8);
+	check_str_eq(failsafe_of(image, ping), "?");
 	check_str_eq(failsafe_of(image, flow_of("10.7.7.7", "10.0.1.1", 47, 0, 0)),
 		     "any from 10.7.7.7");
 }
@@ -477,6 +479,15 @@ static struct seg_flow renamed(const struct seg_image *image, struct seg_flow fl
 	return flow;
 }
 
+/* `why` says of each rule by itself what the matcher says. */
+static void rules_agree(const struct seg_image *image, const struct policy *policy,
+			const struct seg_flow *flow, const struct seg_flow *renamed_flow)
+{
+	for (unsigned int i = 0; i < policy->n; i++)
+		check_eq(seg_image_mismatch(image, i, flow) == SEG_MISMATCH_NONE,
+			 rule_has(&policy->rules[i], renamed_flow));
+}
+
 static unsigned int flows_judge(const struct seg_image *image, const struct policy *policy)
 {
 	struct seg_flow flows[SEG_CLASSIFY_MAX];
@@ -494,6 +505,8 @@ static unsigned int flows_judge(const struct seg_image *image, const struct poli
 			check_eq(got[j].rule, want.rule);
 			check_eq(got[j].verdict, want.verdict);
 			check_eq(got[j].flags, want.flags);
+			if (j == 0)
+				rules_agree(image, policy, &flows[j], &flow);
 			matched += got[j].rule != SEG_RULE_DEFAULT;
 		}
 	}

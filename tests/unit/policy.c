@@ -132,6 +132,16 @@ TEST(policy, every_default_is_read)
 		check_eq(defaults->timeout_ns[i], i * 1000000000ull);
 }
 
+TEST(policy, ethertypes_are_sorted)
+{
+	static const uint16_t SORTED[] = {0x0806, 0x88cc, 0x9000, 0xffff, 0};
+	_cleanup_image_ struct seg_image *image =
+		compiled("version: 1\ndefaults: {ethertypes: {allow: [lldp, 0xffff, arp, 0x9000, "
+			 "0x88cc]}}\n");
+
+	check(memcmp(seg_image_defaults(image)->ethertype, SORTED, sizeof(SORTED)) == 0);
+}
+
 TEST(policy, ids_and_lines)
 {
 	struct seg_rule_info info;
@@ -381,6 +391,22 @@ static struct seg_image *image_of(struct memory *memory, struct seg_error *err)
 		name, text, sizeof(text) - 1                                                       \
 	}
 
+/* The end of a text is a place of its own, not the beginning of the next text. */
+TEST(policy, error_at_the_end)
+{
+	static const struct seg_policy_file files[] = {
+		TEXT_FILE("a", "version: 1\ngroups: {g: {file: b}"),
+		TEXT_FILE("b", "10.0.0.1"),
+		{0}};
+	static struct memory memory = {.files = files};
+	struct seg_error err;
+
+	check(!image_of(&memory, &err));
+	check_str_eq(err.file, "a");
+	check_eq(err.line, 2);
+	check_eq(err.column, 22);
+}
+
 static const struct seg_policy_file MERGED[] = {
 	TEXT_FILE("top", "version: 1\nname: top\ninclude: [a, b]\nrules: [{id: r5, action: deny}]\n"
 			 "defaults: {forward: allow, limits: {masks: 7}, unmatched: slow}\n"),
@@ -469,6 +495,7 @@ TEST(policy, files_are_bounded)
 	memory = (struct memory){.files = deep, .apart = true};
 	check(!image_of(&memory, &err));
 	check_str_eq(err.what, "files include files over 16 deep");
+	check_eq(memory.loads, SEG_POLICY_DEPTH_MAX);
 	memory = (struct memory){.files = many, .apart = true};
 	check(!image_of(&memory, &err));
 	check_str_eq(err.what, "copy-1023: a policy of over 1024 files");
@@ -501,5 +528,9 @@ TEST(policy, failsafes_are_bounded)
 	_cleanup_free_ char *text = repeated("version: 1\nservices: {s: [tcp/1", ", tcp/1", 256,
 					     "]}\nfailsafe: s\n", &len);
 
+	_cleanup_free_ char *many =
+		repeated("version: 1\nfailsafe: [tcp/1", ", tcp/1", 256, "]\n", &len);
+
 	check_str_eq(wrong_of(text), "'failsafe' unfolds to over 256 services");
+	check_str_eq(wrong_of(many), "over 256 services in 'failsafe'");
 }

@@ -23,6 +23,20 @@ static void raw_convert(const uint8_t *packet, uint32_t length, struct seg_eth *
 	eth->type = six ? SEG_BE16(SEG_ETHERTYPE_IP6) : SEG_BE16(SEG_ETHERTYPE_IP4);
 }
 
+static void ip4_convert(const uint8_t *packet, uint32_t length, struct seg_eth *eth)
+{
+	(void)packet;
+	(void)length;
+	eth->type = SEG_BE16(SEG_ETHERTYPE_IP4);
+}
+
+static void ip6_convert(const uint8_t *packet, uint32_t length, struct seg_eth *eth)
+{
+	(void)packet;
+	(void)length;
+	eth->type = SEG_BE16(SEG_ETHERTYPE_IP6);
+}
+
 /* --- BSD loopback: the capturing machine's address family ---------------------- */
 
 /* AF_INET is 2 everywhere; AF_INET6 is not. */
@@ -98,8 +112,8 @@ static const struct seg_linktype linktypes[] = {
 	{DLT_EN10MB, 0, NULL},
 	{DLT_RAW, 0, raw_convert},
 	{DLT_RAW_OPENBSD, 0, raw_convert},
-	{DLT_IPV4, 0, raw_convert},
-	{DLT_IPV6, 0, raw_convert},
+	{DLT_IPV4, 0, ip4_convert},
+	{DLT_IPV6, 0, ip6_convert},
 	{DLT_NULL, 4, loopback_convert},
 	{DLT_LOOP, 4, loopback_convert},
 	{DLT_LINUX_SLL, SLL_HDR_LEN, sll_convert},

@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * main.c - xdpseg, the client: global options, the verb, its options, and the
- * one place that prints an error.
+ * main.c - xdpseg, the client: global options, the verb and its options.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "cli.h"
-#include "error_json.h"
 #include "version.h"
-
-static bool wants_colour(const struct seg_global *global, FILE *to)
-{
-	const char *no_color = getenv("NO_COLOR");
-
-	if (strcmp(global->color, "auto") != 0)
-		return strcmp(global->color, "always") == 0;
-	return !(no_color && *no_color) && isatty(fileno(to));
-}
 
 /* Words ended before a verb was named: `xdpseg --help`, `xdpseg --version`, `xdpseg policy`. */
 static int run_without_verb(const struct seg_cli *cli, const struct seg_verb *of,
@@ -67,7 +56,7 @@ static int run_verb(struct seg_cli *cli, const struct seg_verb *verb, int argc, 
 	cli->values = values;
 	cli->operands = argv + first;
 	cli->operands_n = (size_t)(argc - first);
-	cli->colour = wants_colour(&cli->global, stdout);
+	cli->colour = seg_cli_colour(&cli->global, stdout);
 	return cli->global.version ? run_without_verb(cli, verb, err) : verb->run(cli, err);
 }
 
@@ -91,21 +80,13 @@ static int run_below(struct seg_cli *cli, const struct seg_verb *of, int argc, c
 	return run_verb(cli, verb, argc - first, argv + first, err);
 }
 
-static void print_error(const struct seg_cli *cli, const struct seg_error *err)
-{
-	if (cli->global.json)
-		seg_error_print_json(err, stderr);
-	else
-		seg_error_print(err, stderr, wants_colour(&cli->global, stderr));
-}
-
 int main(int argc, char **argv)
 {
 	struct seg_cli cli = {.global = {.color = "auto", .runtime_dir = "/run/xdpseg"}};
 	struct seg_error err = {0};
 
 	if (run_below(&cli, NULL, argc, argv, &err)) {
-		print_error(&cli, &err);
+		seg_cli_report(&cli, &err);
 		return err.exit ? err.exit : SEG_EXIT_FAILED;
 	}
 	if (fflush(stdout) || ferror(stdout)) {

@@ -9,9 +9,8 @@
 #include "text.h"
 
 const struct seg_verb *const SEG_VERBS[] = {
-	&seg_verb_attach, &seg_verb_detach, &seg_verb_status,
-	&seg_verb_policy, &seg_verb_why,    &seg_verb_sessions,
-	&seg_verb_stats,  &seg_verb_help,   NULL,
+	&seg_verb_attach, &seg_verb_detach,   &seg_verb_status, &seg_verb_policy, &seg_verb_why,
+	&seg_verb_replay, &seg_verb_sessions, &seg_verb_stats,  &seg_verb_help,   NULL,
 };
 
 #define GLOBAL(member) offsetof(struct seg_global, member)

@@ -118,6 +118,14 @@ static void free_slot(struct seg_reaper *reaper, uint32_t slot)
 	reaper->freed++;
 }
 
+void seg_reaper_free(struct seg_reaper *reaper, uint32_t slot)
+{
+	const struct seg_session *session = &reaper->tables->table.slots[slot];
+
+	if (seg_state_life(seg_load(&session->state)) == SEG_LIFE_DEAD)
+		free_slot(reaper, slot);
+}
+
 int64_t seg_reaper_round(struct seg_reaper *reaper, uint64_t now)
 {
 	_cleanup_free_ uint32_t *dead = malloc(SEG_REAP_BATCH * sizeof(*dead));

@@ -41,6 +41,9 @@ struct seg_reaper {
  * was freed. */
 int64_t seg_reaper_round(struct seg_reaper *reaper, uint64_t now);
 
+/* Free a slot now, if it is dead: for whom nobody else can hold it. */
+void seg_reaper_free(struct seg_reaper *reaper, uint32_t slot);
+
 /* Kill the live sessions that came by an interface: it is no longer attached. */
 void seg_reaper_kill_iface(struct seg_reaper *reaper, uint32_t iface);
 

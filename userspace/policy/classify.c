@@ -181,6 +181,21 @@ static enum seg_mismatch row_mismatch(const struct seg_row *row, const struct se
 	return SEG_MISMATCH_NONE;
 }
 
+/* A lane's rows are in the rules' order. */
+static const struct seg_row *row_first(const struct seg_row *row, const struct seg_row *end,
+				       uint32_t rule)
+{
+	while (row < end) {
+		const struct seg_row *middle = row + (end - row) / 2;
+
+		if (middle->rule < rule)
+			row = middle + 1;
+		else
+			end = middle;
+	}
+	return row;
+}
+
 /* Of all the rows of a rule in one lane, the one that comes nearest. */
 static enum seg_mismatch lane_mismatch(const struct seg_image *image, unsigned int section,
 				       uint32_t rule, const struct seg_flow *flow)
@@ -189,12 +204,9 @@ static enum seg_mismatch lane_mismatch(const struct seg_image *image, unsigned i
 	const struct seg_row *end = row + image->section[section].count;
 	enum seg_mismatch best = SEG_MISMATCH_DIRECTION;
 
-	for (; row < end && row->rule <= rule; row++) {
-		enum seg_mismatch mismatch;
+	for (row = row_first(row, end, rule); row < end && row->rule == rule; row++) {
+		enum seg_mismatch mismatch = row_mismatch(row, flow);
 
-		if (row->rule != rule)
-			continue;
-		mismatch = row_mismatch(row, flow);
 		if (mismatch == SEG_MISMATCH_NONE)
 			return mismatch;
 		if (mismatch > best)
@@ -203,28 +215,46 @@ static enum seg_mismatch lane_mismatch(const struct seg_image *image, unsigned i
 	return best;
 }
 
-enum seg_mismatch seg_image_mismatch(const struct seg_image *image, uint32_t rule,
-				     const struct seg_flow *flow)
+static enum seg_mismatch address_mismatch(const struct seg_image *image, uint32_t rule,
+					  const struct seg_flow *flow)
 {
 	const struct seg_rule *rules = seg_section_items(image, SEG_SECTION_RULES);
-	enum seg_mismatch best = SEG_MISMATCH_DIRECTION;
 
-	for (unsigned int section = 0; section < 2 * SEG_LANE_MAX; section++) {
-		enum seg_mismatch mismatch = lane_mismatch(image, section, rule, flow);
-
-		if (mismatch == SEG_MISMATCH_NONE) {
-			best = mismatch;
-			break;
-		}
-		if (mismatch > best)
-			best = mismatch;
-	}
-	if (best != SEG_MISMATCH_NONE)
-		return best;
 	if (!set_has(image, rules[rule].from, wide_of(flow->src)))
 		return SEG_MISMATCH_FROM;
 	return set_has(image, rules[rule].to, wide_of(flow->dst)) ? SEG_MISMATCH_NONE
 								  : SEG_MISMATCH_TO;
+}
+
+/* Rows of other lanes than the flow's own never match it, but may say best why the rule does not:
+ * it is for the other family's addresses, or its services. */
+static enum seg_mismatch other_mismatch(const struct seg_image *image, unsigned int section,
+					uint32_t rule, const struct seg_flow *flow)
+{
+	enum seg_mismatch mismatch = lane_mismatch(image, section, rule, flow);
+
+	if (mismatch == SEG_MISMATCH_NONE)
+		mismatch = address_mismatch(image, rule, flow);
+	return mismatch == SEG_MISMATCH_NONE ? SEG_MISMATCH_SERVICE : mismatch;
+}
+
+enum seg_mismatch seg_image_mismatch(const struct seg_image *image, uint32_t rule,
+				     const struct seg_flow *flow)
+{
+	enum seg_lane lane = seg_lane_of(flow->family, flow->proto);
+	unsigned int own = seg_lane_section(flow->family, lane);
+	enum seg_mismatch best = lane_mismatch(image, own, rule, flow);
+
+	if (best == SEG_MISMATCH_NONE)
+		return address_mismatch(image, rule, flow);
+	for (unsigned int section = 0; section < 2 * SEG_LANE_MAX; section++) {
+		enum seg_mismatch other =
+			section == own ? best : other_mismatch(image, section, rule, flow);
+
+		if (other > best)
+			best = other;
+	}
+	return best;
 }
 
 const char *seg_mismatch_key(enum seg_mismatch mismatch)

@@ -5,8 +5,6 @@
 
 #include "build.h"
 
-#define FAILSAFES_MAX 256 /* after unfolding: they are looked up one by one */
-
 static const char BLANKS[] = " \t";
 
 /* The next word of a text, from *at on; its length, 0 at the end. */
@@ -62,9 +60,9 @@ static int split(struct seg_build *b, const struct seg_word *word, struct seg_li
 static int failsafe_push(struct seg_build *b, const struct seg_word *word, uint32_t name,
 			 uint32_t from, const struct seg_service *service)
 {
-	if (b->failsafes.n == FAILSAFES_MAX)
+	if (b->failsafes.n == SEG_FAILSAFES_MAX)
 		return seg_build_error(b, word->at, E2BIG, "'failsafe' unfolds to over %d services",
-				       FAILSAFES_MAX);
+				       SEG_FAILSAFES_MAX);
 	return SEG_PUSH(&b->failsafes, (struct seg_failsafe){
 					       .name = name,
 					       .from = from,

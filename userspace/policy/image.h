@@ -25,6 +25,7 @@
 #define SEG_IFACE_NONE     0 /* seg_flow.iface: no rule names this interface */
 #define SEG_ETHERTYPES_MAX 32
 #define SEG_MASKS_MAX      1024
+#define SEG_FAILSAFES_MAX  256 /* after unfolding: they are looked up one by one */
 
 /* Bits 1 << enum seg_direction. */
 #define SEG_DIRECTIONS_ANY ((1 << SEG_DIRECTION_MAX) - 1)

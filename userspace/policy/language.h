@@ -33,7 +33,6 @@ struct seg_type {
 	void (*print)(const struct seg_model *model, const struct seg_policy_key *key,
 		      const void *value, FILE *to);
 	size_t size;                              /* of the value in the target */
-	bool (*absent)(const void *value);        /* NULL: where it is as in what nobody wrote */
 	void (*word)(const char *text, FILE *to); /* of a list: write one of its words */
 	const char *syntax;                       /* for readers: "80 or 1024-65535" */
 	const char *pattern; /* of a word or number, an ECMA 262 regular expression; NULL: any */

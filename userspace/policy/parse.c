@@ -214,11 +214,16 @@ static void settings_merge(const struct seg_keys *table, struct seg_part *to,
 	}
 }
 
-/* What is appended may stand in the same array. */
-static int list_merge(struct seg_model *model, struct seg_list *to, const struct seg_list *from)
+/* Both lists once more, side by side. */
+static int failsafes_merge(struct seg_parser *parser, struct seg_list *to,
+			   const struct seg_list *from)
 {
+	struct seg_model *model = &parser->model;
 	struct seg_list both = {model->words.n, to->n + from->n, to->at};
 
+	if (both.n > SEG_FAILSAFES_MAX)
+		return seg_parser_error(parser, from->at, E2BIG, "over %d services in 'failsafe'",
+					SEG_FAILSAFES_MAX);
 	if (!to->n || !from->n) {
 		*to = to->n ? *to : *from;
 		return 0;
@@ -255,12 +260,15 @@ static int list_merge(struct seg_model *model, struct seg_list *to, const struct
 static int part_merge(struct seg_parser *parser, struct seg_part *part)
 {
 	struct seg_part *whole = &parser->model.whole;
+	int r;
 
 	whole->version = part->version;
 	whole->name = part->name;
 	settings_merge(&SEG_DEFAULT_TABLE, whole, part);
-	if (list_merge(&parser->model, &whole->failsafe, &part->failsafe) ||
-	    VECTOR_MERGE(&whole->groups, &part->groups) ||
+	r = failsafes_merge(parser, &whole->failsafe, &part->failsafe);
+	if (r)
+		return r;
+	if (VECTOR_MERGE(&whole->groups, &part->groups) ||
 	    VECTOR_MERGE(&whole->services, &part->services) ||
 	    VECTOR_MERGE(&whole->rules, &part->rules))
 		return -ENOMEM;

@@ -28,8 +28,6 @@ static bool absent(const struct seg_policy_key *key, const void *value, const vo
 		return false;
 	if (key->type == &SEG_TYPE_MAP)
 		return map_absent(key->table, value, base);
-	if (key->type->absent)
-		return key->type->absent(value);
 	return memcmp(value, base, key->type->size) == 0;
 }
 

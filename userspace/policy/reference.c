@@ -57,8 +57,8 @@ static void default_put(const struct seg_policy_key *key, const void *base, FILE
 	char text[128] = "";
 	FILE *f;
 
-	if ((key->flags & SEG_KEY_REQUIRED) || !key->type->size || key->type->absent ||
-	    key->type == &SEG_TYPE_NAME) {
+	if ((key->flags & SEG_KEY_REQUIRED) || !key->type->size || key->type->word ||
+	    key->type->lines || key->type == &SEG_TYPE_NAME) {
 		fputs(key->flags & SEG_KEY_REQUIRED ? "required" : "-", to);
 		return;
 	}

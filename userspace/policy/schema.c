@@ -66,7 +66,7 @@ static json_t *list_schema(const struct seg_policy_key *key)
 {
 	json_t *list = json_pack("{s:s, s:o}", "type", "array", "items", item_schema(key));
 
-	if (key->type->absent)
+	if (key->type->word)
 		json_object_set_new(list, "minItems", json_integer(1));
 	return json_pack("{s:[o, o]}", "anyOf", item_schema(key), list);
 }

@@ -794,22 +794,6 @@ static void print_ethertypes(const struct seg_model *model, const struct seg_pol
 	fputc(']', to);
 }
 
-/* Only words of a list: their place is not what they say. */
-static bool words_absent(const void *value)
-{
-	return !((const struct seg_list *)value)->n;
-}
-
-static bool names_absent(const void *value)
-{
-	return !((const seg_names *)value)->n;
-}
-
-static bool rules_absent(const void *value)
-{
-	return !((const seg_rule_texts *)value)->n;
-}
-
 /* --- all of them ------------------------------------------------------------- */
 
 #define DIGITS  "(0x[0-9a-fA-F]+|[0-9]+)"
@@ -852,20 +836,12 @@ const struct seg_type SEG_TYPE_LIST_FILE = {.read = read_list_file,
 					    .syntax = "a file: an address, prefix or range a line, "
 						      "# comments"};
 const struct seg_type SEG_TYPE_MAP = {.read = read_table};
-const struct seg_type SEG_TYPE_NAMES = {.read = read_names,
-					.print = print_names,
-					.size = sizeof(seg_names),
-					.absent = names_absent,
-					.lines = true};
-const struct seg_type SEG_TYPE_RULES = {.read = read_rules,
-					.print = print_rules,
-					.size = sizeof(seg_rule_texts),
-					.absent = rules_absent,
-					.lines = true};
+const struct seg_type SEG_TYPE_NAMES = {
+	.read = read_names, .print = print_names, .size = sizeof(seg_names), .lines = true};
+const struct seg_type SEG_TYPE_RULES = {
+	.read = read_rules, .print = print_rules, .size = sizeof(seg_rule_texts), .lines = true};
 
-#define WORDS                                                                                      \
-	.read = seg_words_read, .print = print_words, .size = sizeof(struct seg_list),             \
-	.absent = words_absent
+#define WORDS .read = seg_words_read, .print = print_words, .size = sizeof(struct seg_list)
 
 const struct seg_type SEG_TYPE_ADDRESSES = {WORDS, .word = address_write,
 					    .syntax = "addresses, prefixes, ranges, groups; any",

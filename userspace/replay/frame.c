@@ -34,14 +34,20 @@ static void mend_checksum(uint8_t *frame, uint32_t size)
 	seg_checksum_complete(frame, frame + packet.end, &packet);
 }
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 uint32_t seg_frame_lay_out(uint8_t *to, const struct seg_capture_packet *packet)
 {
-	if (packet->wire > SEG_REPLAY_FRAME_MAX)
-		return 0;
-	memcpy(to, packet->frame, packet->length);
-	if (packet->length < packet->wire) {
-		memset(to + packet->length, 0, packet->wire - packet->length);
-		mend_checksum(to, packet->wire);
+	uint32_t size = least(packet->wire, SEG_REPLAY_FRAME_MAX);
+	uint32_t kept = least(packet->length, size);
+
+	memcpy(to, packet->frame, kept);
+	if (kept < size) {
+		memset(to + kept, 0, size - kept);
+		mend_checksum(to, size);
 	}
-	return packet->wire;
+	return size;
 }

@@ -7,13 +7,13 @@
 
 #include "capture.h"
 
-/* What BPF_PROG_TEST_RUN takes: its linear part and 17 pages (MAX_SKB_FRAGS). */
-#define SEG_REPLAY_FRAME_MAX 70000
+/* Ethernet with two tags, and the largest IPv4 datagram: nothing that is judged lies beyond. */
+#define SEG_REPLAY_FRAME_MAX (14 + 2 * 4 + 65535)
 
 /*
- * Write the packet to `to`, of SEG_REPLAY_FRAME_MAX bytes. What the capture cut
- * off becomes zeros, and the L4 checksum is made good again: only its sender's
- * could tell. Returns the size; 0: it does not fit.
+ * Write the packet to `to`, of SEG_REPLAY_FRAME_MAX bytes, and no more. What the
+ * capture cut off becomes zeros, and the L4 checksum is made good again: nobody can
+ * tell what it was. Returns the size.
  */
 uint32_t seg_frame_lay_out(uint8_t *to, const struct seg_capture_packet *packet);
 

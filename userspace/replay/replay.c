@@ -45,7 +45,8 @@ struct seg_replay {
 	struct seg_rulebook book;
 	struct seg_account account;
 	struct seg_reaper reaper;
-	uint64_t now, reaped; /* ns; 0: no packet yet */
+	bool begun;           /* a packet was seen */
+	uint64_t now, reaped; /* ns */
 	uint8_t *buffer;      /* room for metadata, then the frame */
 	uint8_t *frame;
 	uint32_t size;
@@ -232,6 +233,7 @@ static void begin(struct seg_replay *replay, uint64_t now)
 {
 	uint64_t pickup = seg_image_defaults(replay->image)->pickup_ns;
 
+	replay->begun = true;
 	replay->now = replay->reaped = now;
 	replay->judge.pickup_until = pickup == SEG_PICKUP_ALWAYS ? pickup : now + pickup;
 	replay->tables.config->pickup_until = replay->judge.pickup_until;
@@ -246,7 +248,7 @@ static void reap(struct seg_replay *replay)
 
 static void advance(struct seg_replay *replay, uint64_t time)
 {
-	if (!replay->now)
+	if (!replay->begun)
 		begin(replay, time);
 	if (time <= replay->now)
 		return;
@@ -262,7 +264,7 @@ void seg_replay_reset(struct seg_replay *replay)
 	kill_all(replay);
 	reap(replay);
 	memset(replay->book.rules, 0, replay->book.entries * sizeof(*replay->book.rules));
-	replay->now = 0;
+	replay->begun = false;
 }
 
 /* --- the packet as it is written ------------------------------------------------ */
@@ -354,28 +356,41 @@ static void find_key(const struct seg_replay *replay, struct look *look)
 		look->hash = seg_hash_key(&look->key, replay->constants);
 }
 
+static struct seg_session *find(const struct seg_replay *replay, const struct look *look,
+				uint32_t *slot)
+{
+	return look->has_key ? seg_table_find(&replay->tables.table, &look->key, &look->hash, slot)
+			     : NULL;
+}
+
 static struct seg_session *session_of(const struct seg_replay *replay, const struct look *look)
 {
 	uint32_t slot;
 
-	return look->has_key ? seg_table_find(&replay->tables.table, &look->key, &look->hash, &slot)
-			     : NULL;
+	return find(replay, look, &slot);
+}
+
+/* The session of this packet has been silent for too long: it is gone before the packet comes. */
+static void expire(struct seg_replay *replay, const struct look *look)
+{
+	uint32_t slot, now = seg_clock_tick(replay->now);
+	struct seg_session *session = find(replay, look, &slot);
+	uint64_t state = session ? seg_load(&session->state) : 0;
+
+	if (!session ||
+	    seg_age_left(seg_image_defaults(replay->image), session->key.proto, state, now))
+		return;
+	seg_table_kill(session, state);
+	seg_reaper_free(&replay->reaper, slot);
 }
 
 static void look_at(struct seg_replay *replay, struct look *look, struct seg_replayed *out)
 {
-	struct seg_session *session;
-	uint64_t state;
-
 	look->reason = seg_judge_parse(&replay->judge, replay->frame, replay->size, &look->packet);
 	look->has_key = false;
 	describe(replay, look, out);
 	find_key(replay, look);
-	session = session_of(replay, look);
-	state = session ? seg_load(&session->state) : 0;
-	if (session && !seg_age_left(seg_image_defaults(replay->image), session->key.proto, state,
-				     seg_clock_tick(replay->now)))
-		seg_table_kill(session, state);
+	expire(replay, look);
 }
 
 /* --- the way ------------------------------------------------------------------- */
@@ -406,6 +421,8 @@ static void slow_path(struct seg_replay *replay, const struct seg_meta *meta,
 	out->opened = outcome.flags & SEG_OUTCOME_PUBLISH;
 	if (outcome.flags & SEG_OUTCOME_COUNT)
 		out->rule = outcome.rule;
+	if (outcome.flags & SEG_OUTCOME_KILL && outcome.slot != SEG_SLOT_NONE)
+		seg_reaper_free(&replay->reaper, outcome.slot);
 }
 
 /* A session's rule decides where the session answers, or lets an error through. */
@@ -441,15 +458,6 @@ static int run(struct seg_replay *replay, struct seg_replayed *out, struct seg_e
 	return 0;
 }
 
-/* What no program can be run on: shorter than an Ethernet header, or longer than it takes. */
-static bool lay_out(struct seg_replay *replay, const struct seg_capture_packet *packet,
-		    struct seg_replayed *out)
-{
-	replay->size = seg_frame_lay_out(replay->frame, packet);
-	out->reason = replay->size || !packet->wire ? SEG_REASON_TRUNCATED : SEG_REASON_OVERSIZE;
-	return replay->size >= sizeof(struct seg_eth);
-}
-
 int seg_replay_packet(struct seg_replay *replay, const struct seg_capture_packet *packet,
 		      struct seg_replayed *out, struct seg_error *err)
 {
@@ -459,7 +467,9 @@ int seg_replay_packet(struct seg_replay *replay, const struct seg_capture_packet
 	int r = 0;
 
 	advance(replay, packet->time);
-	if (lay_out(replay, packet, &result)) {
+	replay->size = seg_frame_lay_out(replay->frame, packet);
+	result.reason = SEG_REASON_TRUNCATED;
+	if (replay->size >= sizeof(struct seg_eth)) { /* no program can be run on less */
 		look_at(replay, &look, &result);
 		result.direction = direction_of(replay, &result);
 		replay->judge.constants = &replay->constants[result.direction];
