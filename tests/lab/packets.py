@@ -91,3 +91,12 @@ def ethernet(src, dst, family, body, tags=()):
     for tag in tags:
         head += struct.pack("!HH", 0x8100, tag)
     return head + struct.pack("!H", ETHERTYPE[family]) + body
+
+
+def pcap(frames):
+    """A capture; a frame that is a pair is (what was kept, its length on the wire)."""
+    out = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+    for frame in frames:
+        kept, wire = frame if isinstance(frame, tuple) else (frame, len(frame))
+        out += struct.pack("<IIII", 0, 0, len(kept), wire) + kept
+    return out

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import struct
 import subprocess
 import tempfile
 
@@ -233,15 +232,6 @@ def test_show_is_a_policy_that_says_the_same():
             check_equal(rules[0], rules[1], f"rule for {flow}")
 
 
-def pcap(frames):
-    """A capture; a frame that is a pair is (what was kept, its length on the wire)."""
-    out = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
-    for frame in frames:
-        kept, wire = frame if isinstance(frame, tuple) else (frame, len(frame))
-        out += struct.pack("<IIII", 0, 0, len(kept), wire) + kept
-    return out
-
-
 def frame_of(src, dst, proto, body, **fields):
     return packets.ethernet(b"\2\0\0\0\0\1", b"\2\0\0\0\0\2", 4,
                             packets.ipv4(src, dst, proto, body, **fields))
@@ -281,9 +271,9 @@ def test_why_by_a_capture():
         (long[:60], len(long)),                        # 12: cut by the capture, a flow
         tcp_frame("10.0.1.9", "192.0.2.7", 80, 7001, SYN | ACK),  # 13: answers an unseen SYN
     ]
-    with Folder() as folder:
-        folder.write("trace.pcap", pcap(frames))
-        done = folder.xdpseg("-j", "why", "-p", "edge.yaml", "trace.pcap", user=NOBODY)
+    with Folder(**{"strict.yaml": EDGE + "defaults: {pickup: 0}\n"}) as folder:
+        folder.write("trace.pcap", packets.pcap(frames))
+        done = folder.xdpseg("-j", "why", "-p", "strict.yaml", "trace.pcap", user=NOBODY)
         said = [json.loads(line) for line in done.stdout.splitlines()]
         check_equal([(one["n"], one["verdict"], one["rule"], one["path"], one["reason"])
                      for one in said],
@@ -293,11 +283,13 @@ def test_why_by_a_capture():
                      (9, "allow", "web", "slow", "rule-allow"),
                      (11, "deny", "-", "guard", "ttl-zero"),
                      (12, "deny", "default", "slow", "rule-deny"),
-                     (13, "allow", "web", "slow", "rule-allow")], "explained")
-        check_equal((said[-1]["flow"], said[-1]["direction"]),
-                    ("tcp 192.0.2.7:7001 > 10.0.1.9:80 flags syn+ack", "egress"), "the answered")
-        done = folder.xdpseg("why", "-p", "edge.yaml", "trace.pcap")
+                     (13, "deny", "-", "guard", "tcp-midflow")], "explained")
+        done = folder.xdpseg("why", "-p", "strict.yaml", "trace.pcap")
         check_equal(len(done.stdout.splitlines()), 8, "lines of the table")
-        folder.write("cut.pcap", pcap(frames)[:-5])
-        done = folder.xdpseg("-j", "why", "-p", "edge.yaml", "cut.pcap", code=EXIT_FAILED)
+        folder.write("cut.pcap", packets.pcap(frames)[:-5])
+        done = folder.xdpseg("-j", "why", "-p", "strict.yaml", "cut.pcap", code=EXIT_FAILED)
         check_equal(len(done.stdout.splitlines()), 6, "explained of a capture that is cut short")
+        done = folder.xdpseg("-j", "why", "-p", "edge.yaml", "trace.pcap")
+        said = [json.loads(line) for line in done.stdout.splitlines()]
+        check_equal([one["n"] for one in said], [2, 6, 7, 11, 12, 13], "with pickup")
+        check_equal((said[2]["rule"], said[2]["reason"]), ("web", "rule-allow"), "what is picked up")

@@ -132,11 +132,11 @@ static struct seg_first_packet read_frame(const char *text, bool vlans, bool pic
 {
 	uint8_t frame[SEG_FIRST_PACKET_MAX];
 	struct seg_flow flow = parse(text);
-	const struct seg_first_packet_rules rules = {vlans, pickup};
+	const struct seg_first_packet_rules rules = {.vlans = vlans, .pickup = pickup};
 	size_t size = seg_first_packet_make(&flow, frame);
 	struct seg_first_packet first;
 
-	seg_first_packet_read(frame, size, size, &rules, &first);
+	seg_first_packet_read(frame, size, &rules, &first);
 	return first;
 }
 
@@ -180,6 +180,8 @@ TEST(first_packet, what_no_rule_is_asked_for)
 	check_reason("tcp 10.0.0.1 > 10.0.0.2:53 flags ack", SEG_REASON_TCP_MIDFLOW);
 	check_reason("icmp 10.0.0.1 > 10.0.0.2 redirect", SEG_REASON_ICMP_TYPE);
 	check_reason("icmp 10.0.0.1 > 10.0.0.2 time-exceeded", SEG_REASON_ICMP_UNRELATED);
+	check_reason("icmp 10.0.0.1 > 10.0.0.2 3/4", SEG_REASON_ICMP_UNRELATED);
+	check_reason("icmpv6 2001:db8::1 > 2001:db8::2 packet-too-big", SEG_REASON_ICMP_UNRELATED);
 	check_reason("icmpv6 fe80::1 > fe80::2 nd-neighbor-solicit", SEG_REASON_ND);
 	check_reason("udp 10.0.0.1:67 > 10.0.0.2:68", SEG_REASON_DHCP);
 	check_eq(read_frame("tcp 10.0.0.1 > 10.0.0.2:53 flags ack", false, true).reason,

@@ -94,14 +94,15 @@ static void set_rule(json_t *out, const struct seg_image *image, uint32_t rule, 
 
 /* Returns the rules that were considered. */
 static json_t *set_judged(json_t *out, const struct seg_policy *policy, const char *name,
-			  const struct seg_flow *flow)
+			  const struct seg_first_packet *first)
 {
+	const struct seg_flow *flow = &first->flow;
 	const struct seg_image *image = seg_policy_image(policy);
 	struct seg_decision decision;
 
 	seg_image_classify(image, flow, &decision, 1);
-	if (decision.flags & SEG_DECISION_UNKNOWN_VLAN) {
-		set_reason(out, SEG_REASON_VLAN_UNKNOWN);
+	if (first->loose && decision.verdict != SEG_VERDICT_ALLOW) {
+		set_reason(out, SEG_REASON_TCP_MIDFLOW);
 		return json_array();
 	}
 	set_answer(out, decision.verdict, seg_image_rule_id(image, decision.rule),
@@ -147,6 +148,17 @@ static void set_flow(json_t *out, const struct seg_flow *flow)
 	set(out, "direction", DIRECTIONS[flow->direction]);
 }
 
+/* The parser's next question, before all else is asked. */
+static bool is_in_unknown_vlan(const struct seg_image *image, const struct seg_first_packet *first)
+{
+	struct seg_decision decision;
+
+	if (!first->parsed || !first->flow.vlan[0])
+		return false;
+	seg_image_classify(image, &first->flow, &decision, 1);
+	return decision.flags & SEG_DECISION_UNKNOWN_VLAN;
+}
+
 json_t *seg_explain(const struct seg_policy *policy, const char *name,
 		    const struct seg_first_packet *first)
 {
@@ -154,12 +166,14 @@ json_t *seg_explain(const struct seg_policy *policy, const char *name,
 	uint32_t failsafe = seg_image_failsafe(image, &first->flow);
 	json_t *out = json_object(), *considered = NULL;
 
-	if (failsafe != SEG_FAILSAFE_NONE && asks_failsafe(first))
+	if (is_in_unknown_vlan(image, first))
+		set_reason(out, SEG_REASON_VLAN_UNKNOWN);
+	else if (failsafe != SEG_FAILSAFE_NONE && asks_failsafe(first))
 		set_failsafe(out, image, failsafe);
 	else if (!first->judged)
 		set_refused(out, image, first->reason);
 	else
-		considered = set_judged(out, policy, name, &first->flow);
+		considered = set_judged(out, policy, name, first);
 	set_flow(out, &first->flow);
 	if (first->answer)
 		seg_explain_note(out, "judged as the flow that this packet answers", "");

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "checksum.h"
 #include "frame_key.h"
 
 #define HOPS_NEIGHBOUR 255 /* RFC 4861 7.1 */
@@ -78,23 +79,67 @@ static void put_ip6(struct writer *w, uint16_t payload)
 	memcpy(&ip->dst, w->flow->dst, sizeof(ip->dst));
 }
 
-static void make_body(const struct seg_flow *flow, uint8_t body[BODY_MAX])
+static void put_ip(struct writer *w, uint16_t payload)
 {
-	struct seg_icmp *icmp = (void *)body;
-	struct seg_tcp *tcp = (void *)body;
-	struct seg_udp *udp = (void *)body;
+	if (w->flow->family == 4)
+		put_ip4(w, payload);
+	else
+		put_ip6(w, payload);
+}
 
-	if (seg_is_icmp(flow->proto)) {
-		icmp->type = flow->icmp_type;
-		icmp->code = flow->icmp_code;
+static bool is_error(const struct seg_flow *flow)
+{
+	if (flow->proto == IPPROTO_ICMPV6)
+		return flow->icmp_type <= SEG_ICMP6_PARAMETER;
+	return flow->proto == IPPROTO_ICMP && flow->icmp_type < 64 &&
+	       SEG_ICMP_ERRORS >> flow->icmp_type & 1;
+}
+
+/* What an error quotes: a datagram that its receiver has sent. */
+static void put_quote(struct writer *w)
+{
+	struct seg_flow quoted = {.family = w->flow->family, .proto = IPPROTO_UDP};
+	struct writer quote = {w->at, &quoted};
+
+	memcpy(quoted.src, w->flow->dst, sizeof(quoted.src));
+	memcpy(quoted.dst, w->flow->src, sizeof(quoted.dst));
+	put_ip(&quote, sizeof(struct seg_udp));
+	put(&quote, sizeof(struct seg_udp));
+	w->at = quote.at;
+}
+
+static size_t size_of_body(const struct seg_flow *flow)
+{
+	size_t ip = flow->family == 4 ? sizeof(struct seg_ip4) : sizeof(struct seg_ip6);
+
+	return is_error(flow) ? sizeof(struct seg_icmp) + ip + sizeof(struct seg_udp) : BODY_MAX;
+}
+
+static void put_icmp(struct writer *w)
+{
+	struct seg_icmp *icmp = put(w, sizeof(*icmp));
+
+	icmp->type = w->flow->icmp_type;
+	icmp->code = w->flow->icmp_code;
+	if (!is_error(w->flow)) {
+		put(w, BODY_MAX - sizeof(*icmp));
 		return;
 	}
-	udp->sport = flow->sport; /* where all protocols have them */
-	udp->dport = flow->dport;
-	if (flow->proto == IPPROTO_TCP) {
+	icmp->mtu6 = htonl(1500); /* IPv4's is its lower half */
+	put_quote(w);
+}
+
+static void put_body(struct writer *w)
+{
+	struct seg_tcp *tcp = put(w, BODY_MAX);
+	struct seg_udp *udp = (void *)tcp;
+
+	udp->sport = w->flow->sport; /* where all protocols have them */
+	udp->dport = w->flow->dport;
+	if (w->flow->proto == IPPROTO_TCP) {
 		tcp->offset = sizeof(*tcp) / 4 << 4;
-		tcp->flags = flow->tcp_flags;
-	} else if (flow->proto == IPPROTO_UDP || flow->proto == IPPROTO_UDPLITE) {
+		tcp->flags = w->flow->tcp_flags;
+	} else if (w->flow->proto == IPPROTO_UDP || w->flow->proto == IPPROTO_UDPLITE) {
 		udp->length = htons(BODY_MAX);
 	}
 }
@@ -104,11 +149,11 @@ size_t seg_first_packet_make(const struct seg_flow *flow, uint8_t frame[SEG_FIRS
 	struct writer w = {frame, flow};
 
 	put_ethernet(&w);
-	if (flow->family == 4)
-		put_ip4(&w, BODY_MAX);
+	put_ip(&w, (uint16_t)size_of_body(flow));
+	if (seg_is_icmp(flow->proto))
+		put_icmp(&w);
 	else
-		put_ip6(&w, BODY_MAX);
-	make_body(flow, put(&w, BODY_MAX));
+		put_body(&w);
 	return (size_t)(w.at - frame);
 }
 
@@ -170,42 +215,82 @@ static void turn(struct seg_flow *flow)
 	}
 }
 
-/* Why a packet that was parsed may not begin a flow, or SEG_PARSED. */
-static int refusal(const struct seg_packet *packet, bool pickup)
+/* TCP that does not open a flow. */
+static bool is_midflow(const struct seg_packet *packet, const struct seg_first_packet_rules *rules)
 {
-	if (packet->flags & SEG_PACKET_ICMP_ERROR)
-		return SEG_REASON_ICMP_UNRELATED;
-	if (packet->proto == IPPROTO_TCP && !(packet->tcp_flags & SEG_TCP_SYN) && !pickup)
-		return SEG_REASON_TCP_MIDFLOW;
-	return SEG_PARSED;
+	if (packet->proto != IPPROTO_TCP)
+		return false;
+	return !(packet->tcp_flags & SEG_TCP_SYN) || (rules->two_sided && is_answer(packet));
 }
 
 static void read_key(const uint8_t *frame, size_t size, const struct seg_packet *packet,
 		     struct seg_first_packet *out)
 {
-	struct seg_packet quote;
+	int direction = seg_frame_key(frame, frame + size, packet, &out->key);
 
-	out->error = packet->flags & SEG_PACKET_ICMP_ERROR;
-	if (out->error && seg_quote_parse(frame, frame + size, packet, &quote) != SEG_PARSED)
-		return;
-	out->keyed =
-		seg_frame_key(frame, frame + size, out->error ? &quote : packet, &out->key) >= 0;
+	out->keyed = direction >= 0;
 }
 
-void seg_first_packet_read(const uint8_t *frame, size_t size, size_t wire,
+/* Of the flow that it quotes, whose answer it is in a way. */
+static void read_error(const uint8_t *frame, size_t size, const struct seg_packet *packet,
+		       struct seg_first_packet *out)
+{
+	struct seg_packet quote;
+
+	out->error = true;
+	out->reason = seg_quote_parse(frame, frame + size, packet, &quote);
+	if (out->reason != SEG_PARSED)
+		return;
+	out->reason = SEG_REASON_ICMP_UNRELATED;
+	read_key(frame, size, &quote, out);
+}
+
+/* A sum that is left to a device is no fault: captures are full of them. */
+static bool has_good_sum(const uint8_t *frame, const struct seg_packet *packet)
+{
+	enum seg_checksum sum = seg_checksum_l4_verify(frame, frame + packet->end, packet);
+
+	return sum == SEG_CHECKSUM_GOOD || sum == SEG_CHECKSUM_PARTIAL;
+}
+
+/* Why a packet that was parsed may not begin a flow, or SEG_PARSED. */
+static int refusal(const uint8_t *frame, const struct seg_packet *packet,
+		   const struct seg_first_packet_rules *rules)
+{
+	if (is_midflow(packet, rules) && !rules->pickup)
+		return SEG_REASON_TCP_MIDFLOW;
+	if (rules->checksums && !has_good_sum(frame, packet))
+		return SEG_REASON_BAD_L4_CHECKSUM;
+	if (rules->two_sided && packet->flags & SEG_PACKET_ICMP_REPLY)
+		return SEG_REASON_ICMP_UNASKED;
+	return SEG_PARSED;
+}
+
+static void read_parsed(const uint8_t *frame, size_t size, const struct seg_packet *packet,
+			const struct seg_first_packet_rules *rules, struct seg_first_packet *out)
+{
+	read_key(frame, size, packet, out);
+	out->reason = refusal(frame, packet, rules);
+	out->judged = out->reason == SEG_PARSED;
+	out->loose = out->judged && is_midflow(packet, rules);
+	out->answer = out->judged && !rules->two_sided && is_answer(packet);
+	if (out->answer)
+		turn(&out->flow);
+}
+
+void seg_first_packet_read(const uint8_t *frame, size_t size,
 			   const struct seg_first_packet_rules *rules, struct seg_first_packet *out)
 {
 	struct seg_packet packet;
 
 	*out = (struct seg_first_packet){0};
-	out->reason = seg_packet_parse(frame, frame + size, wire > size ? (uint32_t)wire : 0,
-				       rules->vlans ? SEG_FEATURE_VLAN : 0, 0, &packet);
-	if (!fill(frame, size, &packet, &out->flow) || out->reason != SEG_PARSED)
+	out->reason = seg_packet_parse(frame, frame + size, 0, rules->vlans ? SEG_FEATURE_VLAN : 0,
+				       0, &packet);
+	out->parsed = out->reason == SEG_PARSED;
+	if (!fill(frame, size, &packet, &out->flow) || !out->parsed)
 		return;
-	read_key(frame, size, &packet, out);
-	out->reason = refusal(&packet, rules->pickup);
-	out->judged = out->reason == SEG_PARSED;
-	out->answer = out->judged && is_answer(&packet);
-	if (out->answer)
-		turn(&out->flow);
+	if (packet.flags & SEG_PACKET_ICMP_ERROR)
+		read_error(frame, size, &packet, out);
+	else
+		read_parsed(frame, size, &packet, rules, out);
 }

@@ -129,10 +129,10 @@ static uint8_t other_way(uint8_t direction)
 	return other[direction];
 }
 
-void seg_question_read(const struct seg_question *q, const uint8_t *frame, size_t size, size_t wire,
+void seg_question_read(const struct seg_question *q, const uint8_t *frame, size_t size,
 		       struct seg_first_packet *first)
 {
-	seg_first_packet_read(frame, size, wire, &q->rules, first);
+	seg_first_packet_read(frame, size, &q->rules, first);
 	first->flow.direction = first->answer ? other_way(q->direction) : q->direction;
 	first->flow.iface = q->iface;
 }
@@ -165,7 +165,7 @@ static int why_flow(const struct seg_question *q, const char *text, struct seg_e
 	if (r)
 		return r;
 	size = seg_first_packet_make(&flow, frame);
-	seg_question_read(q, frame, size, size, &first);
+	seg_question_read(q, frame, size, &first);
 	why = seg_explain(q->policy, q->name, &first);
 	note_assumed(why, assumed);
 	if (q->observed)
@@ -204,7 +204,7 @@ static bool is_capture(const struct seg_cli *cli)
 	return cli->operands_n == 1 && !strpbrk(cli->operands[0], "> ");
 }
 
-static int why_capture(const struct seg_question *q, struct seg_error *err)
+static int why_capture(struct seg_question *q, struct seg_error *err)
 {
 	_cleanup_capture_ struct seg_capture *capture = NULL;
 	int r = seg_capture_open(q->cli->operands[0], &capture, err);
@@ -219,7 +219,8 @@ static int ask(struct seg_question *q, const char *text, struct seg_error *err)
 	const struct seg_vlan *vlans;
 
 	q->rules.vlans = seg_image_vlans(image, &vlans) > 0;
-	q->rules.pickup = seg_image_defaults(image)->pickup_ns == SEG_PICKUP_ALWAYS;
+	q->pickup_ns = seg_image_defaults(image)->pickup_ns;
+	q->rules.pickup = q->pickup_ns == SEG_PICKUP_ALWAYS;
 	q->iface = options->iface ? seg_image_iface(image, options->iface) : SEG_IFACE_NONE;
 	return is_capture(q->cli) ? why_capture(q, err) : why_flow(q, text, err);
 }

@@ -7,6 +7,7 @@
 
 #include "columns.h"
 #include "explain.h"
+#include "frame.h"
 #include "view.h"
 #include "why.h"
 #include "words.h"
@@ -25,7 +26,9 @@ struct met {
 };
 
 struct walk {
-	const struct seg_question *question;
+	struct seg_question *question;
+	uint64_t begun, now; /* ns: the first packet's, and the latest's: a clock never goes back */
+	uint8_t *frame;
 	struct libscols_table *table; /* NULL: JSON */
 	struct met *met;
 };
@@ -111,35 +114,50 @@ static int show(struct walk *w, uint32_t number, const json_t *why)
 
 static int look_at(struct walk *w, const struct seg_capture_packet *packet)
 {
-	const struct seg_question *q = w->question;
+	struct seg_question *q = w->question;
+	uint32_t size = seg_frame_lay_out(w->frame, packet);
 	struct seg_first_packet first;
 	json_auto_t *why = NULL;
 
-	seg_question_read(q, packet->frame, packet->length, packet->wire, &first);
+	if (packet->time > w->now)
+		w->now = packet->time;
+	q->rules.pickup = w->now - w->begun < q->pickup_ns;
+	seg_question_read(q, w->frame, size, &first);
 	if (!has_news(w, &first))
 		return 0;
 	why = seg_explain(q->policy, q->name, &first);
 	return show(w, packet->number, why);
 }
 
-int seg_why_capture(const struct seg_question *question, struct seg_capture *capture,
+/* 0 at the end; -EIO: what is explained cannot be printed. */
+static int look_at_all(struct walk *w, struct seg_capture *capture, struct seg_error *err)
+{
+	struct seg_capture_packet packet;
+	int r, printed = 0;
+
+	while (!printed && (r = seg_capture_next(capture, &packet, err)) > 0) {
+		if (packet.number == 1)
+			w->begun = w->now = packet.time;
+		printed = look_at(w, &packet);
+	}
+	return printed ? seg_error_set(err, -printed, "cannot print: %s", strerror(-printed)) : r;
+}
+
+int seg_why_capture(struct seg_question *question, struct seg_capture *capture,
 		    struct seg_error *err)
 {
 	const struct seg_cli *cli = question->cli;
-	struct walk w = {.question = question};
-	struct seg_capture_packet packet;
-	int r, printed;
+	struct walk w = {.question = question, .frame = malloc(SEG_REPLAY_FRAME_MAX)};
+	int r, printed = 0;
 
+	question->rules.checksums = true;
+	question->rules.two_sided = true;
 	if (!cli->global.json)
 		w.table = seg_columns_new(COLUMNS, SEG_ARRAY_SIZE(COLUMNS), stdout, cli->colour);
-	while ((r = seg_capture_next(capture, &packet, err)) > 0) {
-		r = look_at(&w, &packet);
-		if (r)
-			break;
-	}
-	printed = w.table ? seg_columns_print(w.table) : 0;
+	r = w.frame ? look_at_all(&w, capture, err) : seg_error_set(err, ENOMEM, "out of memory");
+	if (w.table)
+		printed = seg_columns_print(w.table);
 	forget(&w);
-	if (r == -EIO || printed)
-		return seg_error_set(err, EIO, "cannot print");
-	return r;
+	free(w.frame);
+	return printed && !r ? seg_error_set(err, EIO, "cannot print") : r;
 }
