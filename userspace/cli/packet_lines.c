@@ -188,10 +188,13 @@ int seg_view_replay(const struct seg_view *view, const json_t *reply)
 	char packets[SEG_HUMAN_MAX], bytes[SEG_HUMAN_MAX], sessions[SEG_HUMAN_MAX];
 	int r;
 
-	fprintf(view->to, "%s packets, %s bytes, %s sessions\n\n",
+	fprintf(view->to, "%s packets, %s bytes, %s sessions\n",
 		seg_human_count(seg_view_number(summary, "packets"), packets),
 		seg_human_count(seg_view_number(summary, "bytes"), bytes),
 		seg_human_count(seg_view_number(summary, "sessions"), sessions));
+	if (!seg_view_number(summary, "packets"))
+		return 0;
+	fputc('\n', view->to);
 	r = print_counts(view, summary);
 	fputc('\n', view->to);
 	if (!r)

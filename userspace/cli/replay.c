@@ -313,7 +313,10 @@ static int finish(const struct job *job, struct seg_error *err)
 	if (!reply)
 		return seg_error_set(err, ENOMEM, "out of memory");
 	if (job->cli->global.json)
-		r = json_dumpf(reply, stdout, JSON_COMPACT) || putchar('\n') == EOF ? -EIO : 0;
+		r = json_dumpf(reply, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)) ||
+				    putchar('\n') == EOF
+			    ? -EIO
+			    : 0;
 	else if (!job->cli->global.quiet)
 		r = seg_show_reply(job->cli, reply, seg_view_replay, err);
 	if (r || !job->bad_n)
