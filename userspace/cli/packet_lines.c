@@ -146,7 +146,8 @@ static int print_rules(const struct seg_view *view, json_t *rules)
 	}
 	r = seg_columns_print(table);
 	if (!r && idle)
-		fprintf(view->to, "%u rules decided nothing; -v lists them\n", idle);
+		fprintf(view->to, "%u rule%s decided nothing; -v shows %s\n", idle,
+			idle == 1 ? "" : "s", idle == 1 ? "it" : "them");
 	return r;
 }
 
@@ -160,7 +161,9 @@ static void add_times(struct libscols_table *table, const char *name, const json
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(KEYS); i++)
 		seg_columns_set(row, i + 1, "%s",
 				seg_human_ns(seg_view_number(times, KEYS[i]), text));
-	seg_columns_set(row, 4, "%.0fns", json_number_value(json_object_get(times, "mean")));
+	seg_columns_set(
+		row, 4, "%s",
+		seg_human_ns((uint64_t)json_number_value(json_object_get(times, "mean")), text));
 }
 
 static int print_times(const struct seg_view *view, const json_t *times)
