@@ -104,6 +104,9 @@ def test_apply_keeps_observing():
         said = apply(lab, POLICY.replace("8080", "8081")).json
         check_equal((said["observe"], said["revision"]), (True, 2), "observe, revision")
         check(lab.status()["policy"]["observe"], "no longer observed")
+        why = lab.xdpseg("why", "tcp 10.0.0.1:1 > 10.0.0.2:80").json
+        check_equal(why["verdict"], "deny", "verdict")
+        check("only observed" in why["notes"][-1], f"notes: {why['notes']}")
 
 
 def test_apply_enforces_where_there_was_no_policy():

@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "policy_json.h"
+#include "text.h"
 
 #define STDIN_NAME "<stdin>"
 
@@ -98,6 +99,8 @@ int seg_policy_file_open(const char *path, struct seg_policy_files *files,
 	int r;
 
 	*files = (struct seg_policy_files){.fetch = add_file};
+	if (seg_utf8_check(path, strlen(path)) < strlen(path)) /* it could not be sent */
+		return seg_error_set(err, EILSEQ, "the file's name is not UTF-8");
 	r = standard ? add_stream(files, STDIN_NAME, stdin, err) : add_file(files, path, err);
 	if (!r)
 		return seg_policy_files_open(files, policy, err);

@@ -46,16 +46,6 @@ int seg_policy_in_force(const struct seg_cli *cli, json_t **about, struct seg_po
 	return 0;
 }
 
-int seg_policy_open_named(const struct seg_cli *cli, const char *path,
-			  struct seg_policy_files *files, struct seg_policy **policy,
-			  struct seg_error *err)
-{
-	json_auto_t *about = NULL;
-
-	return path ? seg_policy_file_open(path, files, policy, err)
-		    : seg_policy_in_force(cli, &about, files, policy, err);
-}
-
 static const char *file_of(const struct seg_need *need, const struct seg_policy_files *files)
 {
 	return *need->file ? need->file : files->item[0].name;

@@ -14,11 +14,6 @@
 int seg_policy_in_force(const struct seg_cli *cli, json_t **about, struct seg_policy_files *files,
 			struct seg_policy **policy, struct seg_error *err);
 
-/* The policy in `path`, or if that is NULL the one in force. */
-int seg_policy_open_named(const struct seg_cli *cli, const char *path,
-			  struct seg_policy_files *files, struct seg_policy **policy,
-			  struct seg_error *err);
-
 /* What attach and apply refuse, and nobody judges: [{"what","mend","file","line","column"}...]. */
 json_t *seg_policy_refused(const struct seg_policy_files *files, const struct seg_policy *policy);
 

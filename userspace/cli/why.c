@@ -9,6 +9,7 @@
 #include "columns.h"
 #include "explain.h"
 #include "flow_text.h"
+#include "policy_file.h"
 #include "policy_open.h"
 #include "view.h"
 #include "why.h"
@@ -167,6 +168,8 @@ static int why_flow(const struct seg_question *q, const char *text, struct seg_e
 	seg_question_read(q, frame, size, size, &first);
 	why = seg_explain(q->policy, q->name, &first);
 	note_assumed(why, assumed);
+	if (q->observed)
+		seg_explain_note(why, "only observed: it passes, whatever is said here", "");
 	return seg_show_reply(q->cli, why, seg_view_why, err);
 }
 
@@ -221,6 +224,21 @@ static int ask(struct seg_question *q, const char *text, struct seg_error *err)
 	return is_capture(q->cli) ? why_capture(q, err) : why_flow(q, text, err);
 }
 
+/* The one that is named, or the one in force. */
+static int open_policy(struct seg_question *q, struct seg_policy_files *files,
+		       struct seg_policy **policy, struct seg_error *err)
+{
+	const struct why_options *options = q->cli->values;
+	json_auto_t *about = NULL;
+	int r;
+
+	if (options->policy)
+		return seg_policy_file_open(options->policy, files, policy, err);
+	r = seg_policy_in_force(q->cli, &about, files, policy, err);
+	q->observed = json_is_true(json_object_get(about, "observe"));
+	return r;
+}
+
 static int run(const struct seg_cli *cli, struct seg_error *err)
 {
 	const struct why_options *options = cli->values;
@@ -234,7 +252,7 @@ static int run(const struct seg_cli *cli, struct seg_error *err)
 		return r;
 	if (!cli->operands_n)
 		return seg_usage(err, &seg_verb_why, "why needs a flow");
-	r = seg_policy_open_named(cli, options->policy, &files, &policy, err);
+	r = open_policy(&q, &files, &policy, err);
 	if (r)
 		return r;
 	seg_policy_warn(cli, &files, policy, true);

@@ -16,6 +16,7 @@ struct seg_question {
 	struct seg_first_packet_rules rules;
 	uint8_t direction; /* of the packets */
 	uint16_t iface;
+	bool observed; /* the policy in force only counts */
 };
 
 /* Read a frame as a flow's first packet, as seg_first_packet_read(), and where it goes. */
