@@ -43,7 +43,8 @@ MUTANTS = {
         "return l4 == SEG_L4_ESTABLISHED ? SEG_TIMEOUT_UDP_STREAM : SEG_TIMEOUT_UDP;",
         "return SEG_TIMEOUT_UDP;",
     ),
-    "opposite-direction": ("afxdp/decide.c", "return onward || direction >= SEG_DIRECTION_MAX", "return direction != 77 || onward"),
+    "too-old": ("userspace/datapath/age.c", "return silent < timeout ?", "return silent < 2 * timeout ?"),
+    "again": ("xdp/state.h", "if (l4 >= SEG_L4_CLOSING && !reply) {", "if (l4 > SEG_L4_CLOSED && !reply) {"),
 }
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
