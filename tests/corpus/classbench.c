@@ -163,7 +163,7 @@ static int64_t seconds_each(void)
 static unsigned int trace_judge(const struct seg_image *image, const struct set *set,
 				unsigned int *judged, int64_t *ns)
 {
-	unsigned int batches = set->n / BATCH, wrong = 0;
+	unsigned int batches = (set->n + BATCH - 1) / BATCH, wrong = 0;
 	int64_t limit = seconds_each() * 1000000000ll;
 	struct seg_decision out[BATCH];
 
@@ -171,12 +171,13 @@ static unsigned int trace_judge(const struct seg_image *image, const struct set 
 	*ns = 0;
 	for (unsigned int i = 0; i < batches && *ns < limit; i++) {
 		unsigned int first = (unsigned int)((uint64_t)i * 7919 % batches) * BATCH;
+		unsigned int n = set->n - first < BATCH ? set->n - first : BATCH;
 		int64_t before = now_ns();
 
-		seg_image_classify(image, set->flows + first, out, BATCH);
+		seg_image_classify(image, set->flows + first, out, n);
 		*ns += now_ns() - before;
-		*judged += BATCH;
-		for (unsigned int j = 0; j < BATCH; j++)
+		*judged += n;
+		for (unsigned int j = 0; j < n; j++)
 			wrong += (long)(int32_t)out[j].rule != set->expected[first + j];
 	}
 	return wrong;
