@@ -19,7 +19,7 @@ struct apply_options {
 
 static const struct seg_option OPTIONS[] = {
 	{"confirm", 0, SEG_OPTION_TEXT, offsetof(struct apply_options, confirm), "DURATION",
-	 "on trial: the policy before it comes back unless `policy confirm` is said in time", 0},
+	 "on trial: goes back unless `policy confirm` is said in time", 0},
 	{"force", 0, SEG_OPTION_LATER, 0, NULL, "leave it out: nothing is held back", 0},
 	{0},
 };
