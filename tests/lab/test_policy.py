@@ -142,13 +142,13 @@ def test_apply_loses_nothing_of_a_known_flow():
             with subprocess.Popen(lab.command("-j", "policy", "apply", path),
                                   stdout=subprocess.PIPE) as process:
                 while process.poll() is None:
-                    for _ in range(burst):
-                        sender.send(sent.to_bytes(4, "big"))
-                        sent += 1
+                    for number in range(sent, sent + burst):
+                        sender.send(number.to_bytes(4, "big"))
+                    for number in range(sent, sent + burst):
+                        check_equal(int.from_bytes(receiver.recv(16), "big"), number, "datagram")
+                    sent += burst
                 check_equal(process.returncode, 0, "exit of apply")
         check(sent > rounds * burst, "nothing was sent")
-        for number in range(sent):
-            check_equal(int.from_bytes(receiver.recv(16), "big"), number, "datagram")
         check_equal(lab.status()["policy"]["revision"], rounds + 1, "revision")
         lost = {name: n for name, n in lab.exits().items()
                 if n and name not in ("session-allow", "rule-allow", "arp", "neighbour-discovery")}
