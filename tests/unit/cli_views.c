@@ -201,8 +201,9 @@ TEST(lines, packet)
 		&line,
 		"{\"n\":7,\"verdict\":\"allow\",\"rule\":\"web\",\"path\":\"slow\","
 		"\"reason\":\"rule-allow\",\"proto\":\"tcp\",\"src\":\"10.0.0.1\",\"sport\":4321,"
-		"\"dst\":\"192.0.2.1\",\"dport\":80,\"state\":\"opening\"}\n",
-		"       7  allow  slow     rule-allow        web  tcp 10.0.0.1:4321 > "
+		"\"dst\":\"192.0.2.1\",\"dport\":80,\"state\":\"opening\",\"direction\":"
+		"\"ingress\"}\n",
+		"       7  allow  slow     rule-allow           web  tcp 10.0.0.1:4321 > "
 		"192.0.2.1:80  opening\n");
 	line.other = image;
 	line.against = &other;
@@ -213,7 +214,8 @@ TEST(lines, packet)
 	check_line(&line,
 		   "{\"n\":7,\"verdict\":\"allow\",\"rule\":\"-\",\"path\":\"guard\","
 		   "\"reason\":\"arp\",\"proto\":\"-\",\"src\":\"-\",\"sport\":0,\"dst\":\"-\","
-		   "\"dport\":0,\"state\":\"-\",\"against\":{\"verdict\":\"deny\",\"rule\":"
+		   "\"dport\":0,\"state\":\"-\",\"direction\":\"ingress\",\"against\":{\"verdict\":"
+		   "\"deny\",\"rule\":"
 		   "\"default\"}}\n",
-		   "       7  allow  guard    arp               -  against: deny by default\n");
+		   "       7  allow  guard    arp                  -  against: deny by default\n");
 }

@@ -38,7 +38,8 @@ void seg_packet_line_json(const struct seg_packet_line *line, FILE *to)
 		line->n, seg_verdict_word(packet->verdict), rule_of(line->image, packet),
 		seg_path_word(packet->path), SEG_REASON_ROWS[packet->reason].name);
 	print_flow_json(packet, to);
-	fprintf(to, ",\"state\":\"%s\"", seg_state_word(packet->state));
+	fprintf(to, ",\"state\":\"%s\",\"direction\":\"%s\"", seg_state_word(packet->state),
+		seg_direction_word(packet->direction));
 	if (line->against)
 		fprintf(to, ",\"against\":{\"verdict\":\"%s\",\"rule\":\"%s\"}",
 			seg_verdict_word(line->against->verdict),
@@ -67,7 +68,7 @@ void seg_packet_line_print(const struct seg_packet_line *line, FILE *to)
 {
 	const struct seg_replayed *packet = line->packet;
 
-	fprintf(to, "%8" PRIu64 "  %-5s  %-7s  %-16s  %s", line->n,
+	fprintf(to, "%8" PRIu64 "  %-5s  %-7s  %-19s  %s", line->n,
 		seg_verdict_word(packet->verdict), seg_path_word(packet->path),
 		SEG_REASON_ROWS[packet->reason].name, rule_of(line->image, packet));
 	print_flow(packet, to);
