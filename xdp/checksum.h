@@ -297,6 +297,7 @@ SEG_COLD enum seg_checksum seg_checksum_l4_verify(const void *data, const void *
 SEG_COLD int seg_checksum_complete(void *data, void *data_end, const struct seg_packet *packet)
 {
 	__u32 l4 = seg_l4(packet);
+	const struct seg_udp *header = seg_at(data, data_end, l4, sizeof(*header));
 	struct seg_sum_rule rule = {};
 	struct seg_wire16 *field;
 	__u64 sum;
@@ -305,13 +306,16 @@ SEG_COLD int seg_checksum_complete(void *data, void *data_end, const struct seg_
 		return seg_sctp_complete(data, data_end, packet);
 	if (!seg_sum_rule(packet->proto, &rule))
 		return 0;
-	sum = seg_sum(data, data_end, l4, (__u32)packet->end - packet->l4);
 	field = seg_at(data, data_end, l4 + rule.field, sizeof(*field));
-	if (!field || sum == SEG_SUM_UNREAD)
+	if (!field || !header)
+		return -1;
+	sum = seg_sum(data, data_end, l4, seg_sum_span(header, packet).covered);
+	if (sum == SEG_SUM_UNREAD)
 		return -1;
 	field->value = (__u16)~seg_fold(sum);
-	if (!field->value && packet->proto == IPPROTO_UDP)
-		field->value = 0xffff; /* RFC 768: 0 would mean none */
+	if (!field->value && (packet->proto == IPPROTO_UDP || packet->proto == SEG_IPPROTO_UDPLITE))
+		field->value =
+			0xffff; /* RFC 768: 0 would mean none; RFC 3828: and is not allowed */
 	return 0;
 }
 

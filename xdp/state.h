@@ -135,8 +135,7 @@ static __always_inline __u64 seg_state_after(__u64 state, enum seg_event event, 
 	if (reply && event)
 		flags |= SEG_SESSION_REPLIED;
 	switch (event) {
-	case SEG_EVENT_NONE:    /* seen, and no more: a denied flow has no state */
-	case SEG_EVENT_SYN_ACK: /* it answers, it does not open */
+	case SEG_EVENT_NONE: /* seen, and no more: a denied flow has no state */
 		break;
 	case SEG_EVENT_DATA:
 		if (l4 == SEG_L4_OPENING && !reply &&
@@ -144,6 +143,9 @@ static __always_inline __u64 seg_state_after(__u64 state, enum seg_event event, 
 			l4 = SEG_L4_ESTABLISHED;
 		break;
 	case SEG_EVENT_SYN:
+	case SEG_EVENT_SYN_ACK: /* no opening but an answer to one, unless that was not seen */
+		if (event == SEG_EVENT_SYN_ACK && !one_sided)
+			break;
 		if (l4 >= SEG_L4_CLOSING && !reply) { /* the ports are used again */
 			l4 = SEG_L4_OPENING;
 			flags &= (__u8) ~(SEG_SESSION_REPLIED | SEG_SESSION_FIN_0 |

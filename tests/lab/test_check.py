@@ -141,7 +141,7 @@ def test_a_gigabyte_is_refused():
 
 
 def test_size_is_bounded_over_all_files():
-    part = b"version: 1\n# " + b"x" * (33 << 20) + b"\n"
+    part = b"version: 1\n" + (b"# " + b"x" * (1 << 20) + b"\n") * 33
     with Folder(a=part, b=part) as folder:
         folder.write("names.yaml", "version: 1\nname: n\ninclude: [a]\n")
         folder.xdpseg("policy", "check", "names.yaml")

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What `why` says of a flow is what its first packet meets.
+"""What `why` and `replay` say of a flow is what its first packet meets.
 
 Policies of each kind are applied; for each probe `why --json` is asked by the policy in
 force, then the frame is sent. Three witnesses have to agree: the exit's reason, the rule's
-counter, and whether the server's stack was given the frame.
+counter, and whether the server's stack was given the frame. In the end `replay` is given
+all that was sent, and has to say the same of each.
 """
 import dataclasses
+import json
 import struct
 
 import packets as p
@@ -83,6 +85,7 @@ class Range:
         self.sock = packet_socket(lab)
         self.ends = address(lab.client, "c0"), address(lab.server, IFACE)
         self.sport = 5000
+        self.met = []  # (frame, verdict, rule, reason) of each probe
 
     def state(self):
         stats = self.lab.stats()
@@ -119,6 +122,22 @@ class Range:
         said = why["verdict"], why["rule"], why["reason"]
         check_equal(why["rule"], rule, f"rule for {' '.join(probe.flow())}")
         check_equal(self.fire(probe), said, f"what {' '.join(probe.flow())} met")
+        self.met.append((probe.frame(self.ends), *said))
+
+    def replay(self, policy):
+        """The same frames, long after the time in which flows are picked up."""
+        path = f"{self.lab.dir}/probes.pcap"
+        start = p.ethernet(*self.ends, 4, b"")
+        with open(path, "wb") as out:
+            out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+            for second, frame in enumerate([start] + [met[0] for met in self.met]):
+                out.write(struct.pack("<IIII", 60 * second, 0, len(frame), len(frame)) + frame)
+        out = self.lab.xdpseg("replay", path, "--policy", policy, "--iface", IFACE, "--packets").out
+        lines = [json.loads(line) for line in out.splitlines()]
+        for (_, *met), line in zip(self.met, lines[1:], strict=False):
+            check_equal([line["verdict"], line["rule"], line["reason"]], met,
+                        f"what replay says of {line}")
+        check_equal(len(lines), len(self.met) + 2, "lines of replay")
 
 
 def check_policy(text, probes, unhandled=False, **files):
@@ -135,6 +154,7 @@ def check_policy(text, probes, unhandled=False, **files):
         field = Range(lab)
         for rule, probe in probes:
             field.check(probe, rule)
+        field.replay(f"{lab.dir}/policy.yaml")
         check(len({rule for rule, _ in probes}) > 1, "the probes are all alike")
 
 

@@ -10,8 +10,10 @@ from system import check, check_equal, until
 EXIT_FAILED, EXIT_NOT_ATTACHED, EXIT_PROTECTED = 1, 3, 5
 
 
-def apply(lab, text, **options):
-    return lab.xdpseg("policy", "apply", lab.write("applied.yaml", text), **options)
+def apply(lab, text, confirm=None, **options):
+    trial = ("--confirm", confirm) if confirm else ()
+    said = lab.xdpseg("policy", "apply", lab.write("applied.yaml", text), *trial, **options)
+    return said.json if confirm else said
 
 
 def in_force(lab):
@@ -140,13 +142,13 @@ def test_apply_loses_nothing_of_a_known_flow():
             with subprocess.Popen(lab.command("-j", "policy", "apply", path),
                                   stdout=subprocess.PIPE) as process:
                 while process.poll() is None:
-                    for _ in range(burst):
-                        sender.send(sent.to_bytes(4, "big"))
-                        sent += 1
+                    for number in range(sent, sent + burst):
+                        sender.send(number.to_bytes(4, "big"))
+                    for number in range(sent, sent + burst):
+                        check_equal(int.from_bytes(receiver.recv(16), "big"), number, "datagram")
+                    sent += burst
                 check_equal(process.returncode, 0, "exit of apply")
         check(sent > rounds * burst, "nothing was sent")
-        for number in range(sent):
-            check_equal(int.from_bytes(receiver.recv(16), "big"), number, "datagram")
         check_equal(lab.status()["policy"]["revision"], rounds + 1, "revision")
         lost = {name: n for name, n in lab.exits().items()
                 if n and name not in ("session-allow", "rule-allow", "arp", "neighbour-discovery")}
@@ -169,3 +171,63 @@ def test_show_prints_what_is_in_force():
         check_equal(done.stdout, shown["text"], "for people")
         lab.write("shown.yaml", done.stdout)
         lab.xdpseg("policy", "check", f"{lab.dir}/shown.yaml")
+
+
+def second():
+    return POLICY.replace("name: lab", "name: second").replace("8080", "8081")
+
+
+def test_trial_that_is_not_confirmed_goes_back():
+    with Lab() as lab:
+        lab.merged = True
+        lab.listener(4, 8081)
+        lab.attach()
+        said = apply(lab, second(), confirm="1s")
+        check_equal((said["name"], said["confirm_s"] in (1, 2)), ("second", True), "reply")
+        check(connects(lab, 4, 8081), "8081 is shut during the trial")
+        until("the way back", lambda: lab.status()["policy"]["name"] == "lab")
+        check("confirm_s" not in lab.status()["policy"], "still on trial")
+        check(not connects(lab, 4, 8081), "8081 is open after the trial")
+        lab.xdpseg("policy", "confirm", code=EXIT_FAILED)
+
+
+def test_trial_that_is_confirmed_stays():
+    with Lab() as lab:
+        lab.attach()
+        apply(lab, second(), confirm="1h")
+        check_equal(lab.xdpseg("policy", "confirm").json["name"], "second", "confirmed")
+        check("confirm_s" not in lab.status()["policy"], "still on trial")
+        check_equal(lab.xdpseg("policy", "rollback").json["name"], "lab", "rolled back")
+        check_equal(lab.xdpseg("policy", "rollback").json["name"], "second", "and forth")
+
+
+def test_trials_on_top_of_each_other_go_back_to_the_first():
+    with Lab() as lab:
+        lab.attach()
+        apply(lab, second(), confirm="1h")
+        apply(lab, POLICY.replace("name: lab", "name: third"), confirm="1s")
+        until("the way back", lambda: lab.status()["policy"]["name"] == "lab")
+
+
+def test_an_apply_ends_the_trial():
+    with Lab() as lab:
+        lab.attach()
+        apply(lab, second(), confirm="1h")
+        said = apply(lab, POLICY.replace("name: lab", "name: third")).json
+        check("confirm_s" not in said, "still on trial")
+        check_equal(lab.xdpseg("policy", "rollback").json["name"], "second", "rolled back")
+
+
+def test_no_way_back_where_there_was_nothing():
+    with Lab() as lab:
+        lab.attach()
+        failure = lab.xdpseg("policy", "rollback", code=EXIT_FAILED).failure
+        check("apply" in failure["mend"], f"mend: {failure['mend']!r}")
+    with Lab() as lab:
+        lab.observing = True
+        lab.xdpseg("attach", IFACE)
+        path = lab.write("applied.yaml", POLICY)
+        failure = lab.xdpseg("policy", "apply", path, "--confirm", "1m", code=EXIT_FAILED).failure
+        check("--confirm" in failure["mend"], f"mend: {failure['mend']!r}")
+        check_equal(lab.status()["policy"], None, "policy")
+        lab.xdpseg("policy", "apply", path, "--confirm", "soon", code=2)

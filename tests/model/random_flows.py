@@ -54,6 +54,8 @@ class Talk:
                 if ":" in ends[0]
                 else self.rng.choice(["224.0.0.251", "255.255.255.255"])
             )
+        if self.rng.random() < 0.01:
+            ends[1] = ends[0]  # LAND
         return ends
 
     def port(self):
@@ -116,7 +118,7 @@ class Talk:
             by_first = rng.random() < 0.5
             yield says(
                 by_first,
-                rng.choice([ACK, ACK, ACK, ACK | URG, SYN, SYN | ACK]),
+                rng.choice([ACK, ACK, ACK, ACK | URG, SYN, SYN | ACK, rng.randrange(64)]),
                 rng.choice([b"", b"x", b"data" * 9]),
             )
         yield from self.closing(says)
@@ -129,6 +131,8 @@ class Talk:
         way = self.rng.random()
         if way < 0.1:
             return  # mid-flow
+        if way > 0.95:
+            yield says(True, self.rng.randrange(64))
         yield says(True, SYN)
         if way < 0.2:
             yield says(False, SYN)  # both at once

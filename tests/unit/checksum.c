@@ -223,6 +223,33 @@ TEST(checksum, partial)
 	}
 }
 
+/* UDP may be shorter than its datagram: what is behind it is not summed. */
+TEST(checksum, partial_of_udp_that_ends_early)
+{
+	struct summed s;
+	__u32 right;
+
+	load(&s, IP4("11") "3039 0035 000a 0000 6162 ff ff ff");
+	right = seal(&s, 10);
+	frame_put16(&s.frame, field_of(&s), pseudo_of(&s, 10));
+	check_eq(verify(&s), SEG_CHECKSUM_PARTIAL);
+	check_eq(seg_checksum_complete(s.frame.bytes, s.frame.bytes + s.frame.size, &s.packet), 0);
+	check_eq(stored(&s), right);
+}
+
+/* RFC 3828 3.1: unlike UDP's, it is never left out. */
+TEST(checksum, udplite_has_one)
+{
+	struct summed s;
+
+	load(&s, IP4("88") "3039 0035 0000 0000 616263");
+	check_eq(verify(&s), SEG_CHECKSUM_BAD);
+	load(&s, IP4("88") "3039 0035 0000 0000 0000");
+	frame_put16(&s.frame, s.packet.end - 2u,
+		    0xffff & ~(frame_sum(s.frame.bytes + s.packet.l4, 8, pseudo_of(&s, 10))));
+	check_eq(verify(&s), SEG_CHECKSUM_BAD);
+}
+
 /* Exactly that sum: of 65536 values one is partial, one is good (and UDP's none), the rest bad. */
 TEST(checksum, only_one_value_is_partial)
 {

@@ -36,7 +36,7 @@ static char *explain(const char *flow_text, enum seg_direction direction, const 
 	check_that(!seg_flow_parse(flow_text, &flow, &assumed, &err), "%s", err.what);
 	size = seg_first_packet_make(&flow, frame);
 	seg_first_packet_read(frame, size, &rules, &first);
-	first.flow.direction = direction;
+	first.flow.direction = (uint8_t)direction;
 	if (iface)
 		first.flow.iface = seg_image_iface(seg_policy_image(policy), iface);
 	why = seg_explain(policy, file.name, &first);

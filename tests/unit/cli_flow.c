@@ -53,6 +53,8 @@ TEST(flow, forms)
 		      "udplite 10.0.0.1:1 > 10.0.0.2:2 vlan 100/200 dscp 10");
 	check_printed("tcp 10.0.0.1:1 > 10.0.0.2:2 flags syn+ack dscp 46",
 		      "tcp 10.0.0.1:1 > 10.0.0.2:2 flags syn+ack dscp 46");
+	check_printed("tcp 10.0.0.1:1 > 10.0.0.2:2 flags none",
+		      "tcp 10.0.0.1:1 > 10.0.0.2:2 flags none");
 	check_printed("proto/6 10.0.0.1:1 > 10.0.0.2:2", "tcp 10.0.0.1:1 > 10.0.0.2:2 flags syn");
 }
 

@@ -8,7 +8,9 @@
 #include "check.h"
 #include "cleanup.h"
 #include "cli.h"
+#include "compiled.h"
 #include "error_json.h"
+#include "packet_lines.h"
 #include "view.h"
 
 static void golden_path(const char *name, const char *extension, char *path, size_t size)
@@ -148,4 +150,72 @@ TEST(errors, survive_json)
 	json = json_loads(text, 0, NULL);
 	check_eq(seg_error_from_json(json, &back), 0);
 	check(memcmp(&there, &back, sizeof(back)) == 0);
+}
+
+/* --- replay -------------------------------------------------------------------- */
+
+TEST(views, replay)
+{
+	check_view("replay", "replay", seg_view_replay, false);
+	check_view("replay", "replay-all", seg_view_replay, true);
+	check_view("replay-none", "replay-none", seg_view_replay, false);
+}
+
+static const char POLICY[] = "version: 1\nrules: [{id: web, service: tcp/80, action: allow}]\n";
+
+/* One packet as a line: of JSON, and for people. */
+static void check_line(const struct seg_packet_line *line, const char *json, const char *plain)
+{
+	_cleanup_free_ char *text = NULL, *object = NULL;
+	size_t size;
+	FILE *to = open_memstream(&object, &size);
+
+	seg_packet_line_json(line, to);
+	fclose(to);
+	check_str_eq(object, json);
+	to = open_memstream(&text, &size);
+	seg_packet_line_print(line, to);
+	fclose(to);
+	check_str_eq(text, plain);
+}
+
+TEST(lines, packet)
+{
+	_cleanup_image_ struct seg_image *image = compiled(POLICY);
+	struct seg_replayed packet = {
+		.verdict = SEG_VERDICT_ALLOW,
+		.path = SEG_PATH_SLOW,
+		.reason = SEG_REASON_RULE_ALLOW,
+		.family = 4,
+		.proto = 6,
+		.sport = 4321,
+		.dport = 80,
+		.state = SEG_L4_OPENING,
+	};
+	struct seg_replayed other = {.verdict = SEG_VERDICT_DENY, .rule = SEG_RULE_DEFAULT};
+	struct seg_packet_line line = {.n = 7, .image = image, .packet = &packet};
+
+	check_eq(seg_address_parse("10.0.0.1", 8, &packet.src), 0);
+	check_eq(seg_address_parse("192.0.2.1", 9, &packet.dst), 0);
+	check_line(
+		&line,
+		"{\"n\":7,\"verdict\":\"allow\",\"rule\":\"web\",\"path\":\"slow\","
+		"\"reason\":\"rule-allow\",\"proto\":\"tcp\",\"src\":\"10.0.0.1\",\"sport\":4321,"
+		"\"dst\":\"192.0.2.1\",\"dport\":80,\"state\":\"opening\",\"direction\":"
+		"\"ingress\"}\n",
+		"       7  allow  slow     rule-allow           web  tcp 10.0.0.1:4321 > "
+		"192.0.2.1:80  opening\n");
+	line.other = image;
+	line.against = &other;
+	packet = (struct seg_replayed){.verdict = SEG_VERDICT_ALLOW,
+				       .reason = SEG_REASON_ARP,
+				       .rule = SEG_RULE_NONE,
+				       .state = SEG_L4_MAX};
+	check_line(&line,
+		   "{\"n\":7,\"verdict\":\"allow\",\"rule\":\"-\",\"path\":\"guard\","
+		   "\"reason\":\"arp\",\"proto\":\"-\",\"src\":\"-\",\"sport\":0,\"dst\":\"-\","
+		   "\"dport\":0,\"state\":\"-\",\"direction\":\"ingress\",\"against\":{\"verdict\":"
+		   "\"deny\",\"rule\":"
+		   "\"default\"}}\n",
+		   "       7  allow  guard    arp                  -  against: deny by default\n");
 }

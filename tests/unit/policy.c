@@ -214,8 +214,12 @@ TEST(policy, bounds)
 {
 	check_eq(compile_repeated("version: 1\nname: ", "x", 10000000, "\n"), -EINVAL);
 	check_eq(compile_repeated("version: 1\nrules: [{action: deny, from: [10.0.0.1",
-				  ", 10.0.0.1", 1000000, "]}]\n"),
+				  ",\n 10.0.0.1", 1000000, "]}]\n"),
 		 0);
+	check_eq(compile_repeated("version: 1\nrules: [{action: deny, from: [10.0.0.1",
+				  ", 10.0.0.1", 1000000, "]}]\n"),
+		 -EINVAL);
+	check_eq(compile_repeated("version: 1\nrules: ", "[\n ", 10000000, "\n"), -EINVAL);
 	check_eq(compile_repeated("version: 1\nrules: ", "[", 100000, "\n"), -EINVAL);
 	check_eq(compile_repeated("version: 1\nrules: ", "{not: ", 100000, "\n"), -EINVAL);
 	check_eq(compile_repeated("", "? ", 100000, "\n"), -EINVAL);
@@ -225,6 +229,28 @@ TEST(policy, bounds)
 		 -E2BIG);
 	check_eq(compile_repeated("{version: 1, rules: [", "{action: deny}, ", 100000, "]}"), 0);
 	check_eq(compile_repeated("#", "#", SEG_POLICY_TEXT_MAX, ""), -E2BIG);
+}
+
+/* What the YAML parser would keep in memory until the line or the bracket ends. */
+TEST(policy, lines_and_brackets_are_bounded)
+{
+	size_t len;
+	_cleanup_free_ char *line =
+		repeated("version: 1\nservices: {s: [tcp/1", ", tcp/1", 600000, "]}\n", &len);
+	_cleanup_free_ char *nest = repeated("version: 1\n# ", "[", 100, "\nname: 'x'\n", &len);
+	_cleanup_free_ char *deep = repeated("version: 1\nname: ", "[a, {", 17, "\n", &len);
+	struct seg_error err;
+
+	check_str_eq(wrong_of(line), "a line of over 4 MiB");
+	check_str_eq(wrong_of(nest), "");
+	check_str_eq(
+		wrong_of("version: 1\nrules: [{iface: '[[[[[[[[[[[[[', action: deny}, {iface: \n"
+			 " [\"{{{{{{{{{{{{{{\", '[[[[[[[[[[[[[[[[x'], action: deny}]\n"),
+		"'[[[[[[[[[[[[[[[[x' cannot be an interface's name");
+	compile_text(deep, strlen(deep), &err);
+	check_str_eq(err.what, "brackets are nested over 32 deep");
+	check_eq(err.line, 2);
+	check_eq(err.column, 7 + 16 * 5);
 }
 
 /* A wide service in many rules: a small text, a huge product. */

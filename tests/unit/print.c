@@ -183,6 +183,29 @@ TEST(print, quotes)
 	check_printed(policy);
 }
 
+/* Of a long list, so many words a line; and every rule stays a rule. */
+TEST(print, long_lists)
+{
+	char *made = NULL;
+	size_t len;
+	FILE *f = open_memstream(&made, &len);
+	_cleanup_policy_ struct seg_policy *policy = NULL;
+	_cleanup_free_ char *text = NULL;
+
+	fputs("version: 1\ngroups: {g: [10.0.0.0", f);
+	for (unsigned int i = 1; i < 129; i++)
+		fprintf(f, ",\n 10.0.0.%u", i);
+	fputs(", not: [10.0.0.1, 10.0.0.2]]}\nrules: [{from: g, action: deny}]\n", f);
+	fclose(f);
+	policy = policy_of(made);
+	free(made);
+	text = print_of(policy);
+	check(strstr(text, "  g: {include: [10.0.0.0, 10.0.0.1, "));
+	check(strstr(text, " 10.0.0.63,\n      10.0.0.64, "));
+	check(strstr(text, " 10.0.0.127,\n      10.0.0.128], except: [10.0.0.1, 10.0.0.2]}\n"));
+	check_printed(policy);
+}
+
 /* --- random ---------------------------------------------------------------------- */
 
 /* Each stands or not. */

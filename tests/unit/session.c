@@ -195,6 +195,17 @@ TEST(state, tcp_life_seen_from_both_sides)
 	check_eq(l4(), SEG_L4_OPENING);
 }
 
+TEST(state, a_syn_ack_opens_again_only_where_the_syn_is_not_seen)
+{
+	opened(SEG_VERDICT_ALLOW);
+	packet(0, IPPROTO_TCP, SEG_TCP_RST);
+	packet(0, IPPROTO_TCP, SEG_TCP_SYN | SEG_TCP_ACK);
+	check_eq(l4(), SEG_L4_CLOSED);
+	touch.one_sided = 1;
+	packet(0, IPPROTO_TCP, SEG_TCP_SYN | SEG_TCP_ACK);
+	check_eq(l4(), SEG_L4_OPENING);
+}
+
 TEST(state, an_acknowledgement_alone_establishes_only_where_replies_are_not_seen)
 {
 	opened(SEG_VERDICT_ALLOW);

@@ -230,7 +230,8 @@ size_t seg_utf8_check(const char *text, size_t len)
 	size_t at = 0, step;
 
 	while (at < len) {
-		step = utf8_length(bytes + at, len - at);
+		/* ASCII, most of any text, without a look at the table. */
+		step = bytes[at] - 1u < 0x7f ? 1 : utf8_length(bytes + at, len - at);
 		if (!step)
 			break;
 		at += step;

@@ -48,6 +48,17 @@ const char *seg_state_word(uint8_t l4_state)
 	return l4_state < SEG_L4_MAX ? WORDS[l4_state] : "-";
 }
 
+const char *seg_direction_word(uint8_t direction)
+{
+	static const char *const WORDS[SEG_DIRECTION_MAX] = {
+		[SEG_INGRESS] = "ingress",
+		[SEG_EGRESS] = "egress",
+		[SEG_FORWARD] = "forward",
+	};
+
+	return direction < SEG_DIRECTION_MAX ? WORDS[direction] : "-";
+}
+
 const char *seg_proto_word(uint8_t proto, char *to)
 {
 	static const struct {

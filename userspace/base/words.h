@@ -26,6 +26,9 @@ const char *seg_path_word(enum seg_path path);
 /* "opening", "established"...; "-" beyond the last. */
 const char *seg_state_word(uint8_t l4_state);
 
+/* "ingress", "egress", "forward". */
+const char *seg_direction_word(uint8_t direction);
+
 #define SEG_PROTO_WORD_MAX 16
 
 /* "tcp", or "proto/47" in `to`, of SEG_PROTO_WORD_MAX bytes. */

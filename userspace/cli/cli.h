@@ -47,8 +47,9 @@ struct seg_verb {
 };
 
 extern const struct seg_verb seg_verb_attach, seg_verb_detach, seg_verb_help, seg_verb_policy,
-	seg_verb_policy_apply, seg_verb_policy_check, seg_verb_policy_show, seg_verb_replay,
-	seg_verb_sessions, seg_verb_stats, seg_verb_status, seg_verb_why;
+	seg_verb_policy_apply, seg_verb_policy_check, seg_verb_policy_confirm,
+	seg_verb_policy_rollback, seg_verb_policy_show, seg_verb_replay, seg_verb_sessions,
+	seg_verb_stats, seg_verb_status, seg_verb_why;
 
 /* verbs.c: all of them, in help's order, then NULL; and the options of every verb. */
 extern const struct seg_verb *const SEG_VERBS[];
@@ -76,6 +77,11 @@ int seg_show(const struct seg_cli *cli, const char *path, seg_print print, struc
 /* The same for a reply that is there already. */
 int seg_show_reply(const struct seg_cli *cli, const json_t *reply, seg_print print,
 		   struct seg_error *err);
+
+/* policy_apply.c: ask the daemon for a change of the policy and print what came of it. Takes the
+ * request; NULL: an empty one. */
+int seg_policy_change(const struct seg_cli *cli, const char *path, json_t *request,
+		      struct seg_error *err);
 
 /* Colours on this stream? */
 bool seg_cli_colour(const struct seg_global *global, FILE *to);

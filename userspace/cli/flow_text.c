@@ -216,8 +216,9 @@ static int read_vlan(struct parser *p)
 static int read_flags(struct parser *p)
 {
 	struct seg_nearest nearest = {0};
-	struct seg_tcp_match match;
-	int r = memchr(p->word, '/', p->len)
+	struct seg_tcp_match match = {0};
+	int r = is(p, "none") ? 0
+		: memchr(p->word, '/', p->len)
 			? -EINVAL
 			: seg_tcp_match_parse(p->word, p->len, &match, &nearest);
 
@@ -385,7 +386,8 @@ const char *seg_flow_print(const struct seg_flow *flow, char *to)
 	if (seg_is_icmp(flow->proto))
 		add(to, " %u/%u", flow->icmp_type, flow->icmp_code);
 	if (flow->proto == IPPROTO_TCP)
-		add(to, " flags %s", seg_tcp_flags_print(flow->tcp_flags, flags));
+		add(to, " flags %s",
+		    flow->tcp_flags ? seg_tcp_flags_print(flow->tcp_flags, flags) : "none");
 	add_vlans(to, flow->vlan);
 	if (flow->dscp)
 		add(to, " dscp %u", flow->dscp);

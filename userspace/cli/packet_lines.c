@@ -38,7 +38,8 @@ void seg_packet_line_json(const struct seg_packet_line *line, FILE *to)
 		line->n, seg_verdict_word(packet->verdict), rule_of(line->image, packet),
 		seg_path_word(packet->path), SEG_REASON_ROWS[packet->reason].name);
 	print_flow_json(packet, to);
-	fprintf(to, ",\"state\":\"%s\"", seg_state_word(packet->state));
+	fprintf(to, ",\"state\":\"%s\",\"direction\":\"%s\"", seg_state_word(packet->state),
+		seg_direction_word(packet->direction));
 	if (line->against)
 		fprintf(to, ",\"against\":{\"verdict\":\"%s\",\"rule\":\"%s\"}",
 			seg_verdict_word(line->against->verdict),
@@ -67,7 +68,7 @@ void seg_packet_line_print(const struct seg_packet_line *line, FILE *to)
 {
 	const struct seg_replayed *packet = line->packet;
 
-	fprintf(to, "%8" PRIu64 "  %-5s  %-7s  %-16s  %s", line->n,
+	fprintf(to, "%8" PRIu64 "  %-5s  %-7s  %-19s  %s", line->n,
 		seg_verdict_word(packet->verdict), seg_path_word(packet->path),
 		SEG_REASON_ROWS[packet->reason].name, rule_of(line->image, packet));
 	print_flow(packet, to);
@@ -146,7 +147,8 @@ static int print_rules(const struct seg_view *view, json_t *rules)
 	}
 	r = seg_columns_print(table);
 	if (!r && idle)
-		fprintf(view->to, "%u rules decided nothing; -v lists them\n", idle);
+		fprintf(view->to, "%u rule%s decided nothing; -v shows %s\n", idle,
+			idle == 1 ? "" : "s", idle == 1 ? "it" : "them");
 	return r;
 }
 
@@ -160,7 +162,9 @@ static void add_times(struct libscols_table *table, const char *name, const json
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(KEYS); i++)
 		seg_columns_set(row, i + 1, "%s",
 				seg_human_ns(seg_view_number(times, KEYS[i]), text));
-	seg_columns_set(row, 4, "%.0fns", json_number_value(json_object_get(times, "mean")));
+	seg_columns_set(
+		row, 4, "%s",
+		seg_human_ns((uint64_t)json_number_value(json_object_get(times, "mean")), text));
 }
 
 static int print_times(const struct seg_view *view, const json_t *times)
@@ -188,10 +192,13 @@ int seg_view_replay(const struct seg_view *view, const json_t *reply)
 	char packets[SEG_HUMAN_MAX], bytes[SEG_HUMAN_MAX], sessions[SEG_HUMAN_MAX];
 	int r;
 
-	fprintf(view->to, "%s packets, %s bytes, %s sessions\n\n",
+	fprintf(view->to, "%s packets, %s bytes, %s sessions\n",
 		seg_human_count(seg_view_number(summary, "packets"), packets),
 		seg_human_count(seg_view_number(summary, "bytes"), bytes),
 		seg_human_count(seg_view_number(summary, "sessions"), sessions));
+	if (!seg_view_number(summary, "packets"))
+		return 0;
+	fputc('\n', view->to);
 	r = print_counts(view, summary);
 	fputc('\n', view->to);
 	if (!r)

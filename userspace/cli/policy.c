@@ -8,14 +8,6 @@ static const struct seg_verb PATCH = {
 	.name = "policy patch",
 	.later = "change the file and `xdpseg policy apply` it",
 };
-static const struct seg_verb CONFIRM = {
-	.name = "policy confirm",
-	.later = "a policy that was applied stays: nothing waits to be confirmed",
-};
-static const struct seg_verb ROLLBACK = {
-	.name = "policy rollback",
-	.later = "apply the file that was in force before",
-};
 static const struct seg_verb DIFF = {
 	.name = "policy diff",
 	.later = "compare what `xdpseg policy show FILE` prints of each",
@@ -29,9 +21,9 @@ static const struct seg_verb *const SUBVERBS[] = {
 	&seg_verb_policy_check,
 	&seg_verb_policy_apply,
 	&seg_verb_policy_show,
+	&seg_verb_policy_confirm,
+	&seg_verb_policy_rollback,
 	&PATCH,
-	&CONFIRM,
-	&ROLLBACK,
 	&DIFF,
 	&HISTORY,
 	NULL,
@@ -39,7 +31,7 @@ static const struct seg_verb *const SUBVERBS[] = {
 
 const struct seg_verb seg_verb_policy = {
 	.name = "policy",
-	.synopsis = "check|apply|show [OPTION]... [FILE]",
+	.synopsis = "check|apply|confirm|rollback|show [OPTION]... [FILE]",
 	.summary = "check a policy, put it in force, show it",
 	.verbs = SUBVERBS,
 };

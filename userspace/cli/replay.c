@@ -293,15 +293,27 @@ static int all_passes(struct job *job, struct seg_error *err)
 
 /* --- the end ------------------------------------------------------------------------ */
 
+/* What the policy asks for and nothing does yet, limits above all, is said beside the sums. */
+static json_t *sums_of(const struct judge *judge)
+{
+	json_t *sums = seg_tally_json(&judge->tally);
+	json_t *refused = seg_policy_refused(&judge->files, judge->policy);
+
+	if (json_array_size(refused))
+		json_object_set(sums, "refused", refused);
+	json_decref(refused);
+	return sums;
+}
+
 static json_t *summary_of(const struct job *job)
 {
-	json_t *summary = seg_tally_json(&job->main.tally);
+	json_t *summary = sums_of(&job->main);
 
 	if (summary && job->other.path)
 		json_object_set_new(summary, "against",
 				    json_pack("{s:s, s:I, s:o}", "policy", job->other.path,
 					      "packets", (json_int_t)job->differ, "summary",
-					      seg_tally_json(&job->other.tally)));
+					      sums_of(&job->other)));
 	return json_pack("{s:o}", "summary", summary);
 }
 
@@ -313,7 +325,10 @@ static int finish(const struct job *job, struct seg_error *err)
 	if (!reply)
 		return seg_error_set(err, ENOMEM, "out of memory");
 	if (job->cli->global.json)
-		r = json_dumpf(reply, stdout, JSON_COMPACT) || putchar('\n') == EOF ? -EIO : 0;
+		r = json_dumpf(reply, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)) ||
+				    putchar('\n') == EOF
+			    ? -EIO
+			    : 0;
 	else if (!job->cli->global.quiet)
 		r = seg_show_reply(job->cli, reply, seg_view_replay, err);
 	if (r || !job->bad_n)

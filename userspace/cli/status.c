@@ -40,13 +40,15 @@ static void print_head(const struct seg_view *view, const json_t *status)
 	fprintf(view->to, "daemon: pid %" PRIu64 ", version %s, up %s\n",
 		seg_view_number(daemon, "pid"), seg_view_text(daemon, "version"),
 		seg_human_seconds(seg_view_number(daemon, "uptime_s"), up));
-	if (json_is_object(policy))
-		fprintf(view->to, "policy: %s, revision %" PRIu64 ", hash %.16s%s\n",
-			seg_view_text(policy, "name"), seg_view_number(policy, "revision"),
-			seg_view_text(policy, "hash"),
-			json_is_true(json_object_get(policy, "observe")) ? ", only observing" : "");
-	else
+	if (!json_is_object(policy)) {
 		fputs("policy: none, only observing\n", view->to);
+		return;
+	}
+	fprintf(view->to, "policy: %s, revision %" PRIu64 ", hash %.16s%s\n",
+		seg_view_text(policy, "name"), seg_view_number(policy, "revision"),
+		seg_view_text(policy, "hash"),
+		json_is_true(json_object_get(policy, "observe")) ? ", only observing" : "");
+	seg_view_trial(view, policy);
 }
 
 int seg_view_status(const struct seg_view *view, const json_t *status)

@@ -22,6 +22,8 @@ int seg_view_status(const struct seg_view *view, const json_t *status);
 int seg_view_sessions(const struct seg_view *view, const json_t *sessions);
 int seg_view_stats(const struct seg_view *view, const json_t *stats);
 int seg_view_check(const struct seg_view *view, const json_t *check);
+/* A line if the policy is on trial. */
+void seg_view_trial(const struct seg_view *view, const json_t *policy);
 int seg_view_applied(const struct seg_view *view, const json_t *applied);
 int seg_view_policy(const struct seg_view *view, const json_t *policy);
 int seg_view_why(const struct seg_view *view, const json_t *why);

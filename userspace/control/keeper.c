@@ -106,6 +106,7 @@ static void close_all(struct seg_keeper *keeper)
 {
 	if (!keeper->open)
 		return;
+	seg_trial_forget(keeper);
 	seg_rulebook_close(&keeper->book);
 	seg_history_free(&keeper->history);
 	close_tables(keeper);
@@ -138,6 +139,21 @@ static int refuse_again(const struct seg_attach_request *request, struct seg_err
 	return -EEXIST;
 }
 
+/* Another policy than the one in force; takes the book over. */
+static int change_policy(struct seg_keeper *keeper, struct seg_rulebook *book, uint64_t trial_ns,
+			 struct seg_error *err)
+{
+	_cleanup_policy_files_ struct seg_policy_files before = {0};
+	int r = 0;
+
+	if (keeper->book.given && seg_policy_files_copy(&before, &keeper->book.files))
+		return seg_error_set(err, ENOMEM, "no memory for the policy");
+	r = seg_apply(keeper, book, err);
+	if (!r)
+		seg_trial_changed(keeper, &before, trial_ns);
+	return r;
+}
+
 /* What is new is attached under the policy in force, so that a failure leaves that untouched. */
 static int attach_under(struct seg_keeper *keeper, const struct seg_attach_request *request,
 			struct seg_rulebook *book, bool changes, struct seg_error *err)
@@ -147,7 +163,7 @@ static int attach_under(struct seg_keeper *keeper, const struct seg_attach_reque
 	int r = attach_each(keeper, request, fresh, &fresh_n, err);
 
 	if (!r && changes)
-		r = seg_apply(keeper, book, err);
+		r = change_policy(keeper, book, 0, err);
 	if (!r && !changes && !fresh_n)
 		r = refuse_again(request, err);
 	while (r && fresh_n)
@@ -224,27 +240,39 @@ int seg_keeper_attach(struct seg_keeper *keeper, const struct seg_attach_request
 /* --- apply
  * -------------------------------------------------------------------------------------------- */
 
-int seg_keeper_apply(struct seg_keeper *keeper, const struct seg_policy_files *files, bool *changes,
-		     struct seg_error *err)
+static int may_apply(const struct seg_keeper *keeper, uint64_t trial_ns, struct seg_error *err)
 {
-	struct seg_policy_text policy = {
-		.files = files,
-		.observe = keeper->book.given && keeper->book.observe,
-	};
-	struct seg_rulebook book;
-	int r;
-
 	if (!keeper->open) {
 		seg_error_set(err, ENOENT, "no interface is attached");
 		seg_error_mend(err, "`xdpseg attach IFACE --policy FILE` puts a policy in force");
 		seg_error_exit(err, SEG_EXIT_NOT_ATTACHED);
 		return -ENOENT;
 	}
+	if (trial_ns && !keeper->book.given) {
+		seg_error_set(err, ENOENT, "there is no policy to go back to");
+		seg_error_mend(err, "apply it without --confirm");
+		return -ENOENT;
+	}
+	return 0;
+}
+
+int seg_keeper_apply(struct seg_keeper *keeper, const struct seg_policy_files *files,
+		     uint64_t trial_ns, bool *changes, struct seg_error *err)
+{
+	struct seg_policy_text policy = {
+		.files = files,
+		.observe = keeper->book.given && keeper->book.observe,
+	};
+	struct seg_rulebook book;
+	int r = may_apply(keeper, trial_ns, err);
+
+	if (r)
+		return r;
 	r = open_next(keeper, &policy, &book, changes, err);
 	if (r)
 		return r;
 	if (*changes)
-		r = seg_apply(keeper, &book, err);
+		r = change_policy(keeper, &book, trial_ns, err);
 	seg_rulebook_close(&book);
 	if (r)
 		return r;
@@ -393,7 +421,7 @@ static int open_services(struct seg_keeper *keeper, struct seg_error *err)
 	int r;
 
 	if ((r = open_signals(keeper, err)) || (r = open_links(keeper, err)) ||
-	    (r = seg_watch_open(keeper, err)))
+	    (r = seg_watch_open(keeper, err)) || (r = seg_trial_open(keeper, err)))
 		return r;
 	return seg_server_open(&keeper->server, keeper, err);
 }
@@ -427,6 +455,7 @@ static void close_services(struct seg_keeper *keeper)
 	if (keeper->workers.loop)
 		seg_workers_close(&keeper->workers);
 	seg_watch_close(keeper);
+	seg_trial_close(keeper);
 	if (keeper->monitor)
 		mnl_socket_close(keeper->monitor);
 	seg_closep(&keeper->signals.fd);
@@ -443,8 +472,11 @@ static int await_spawner(const struct seg_process *spawner)
 
 int seg_keeper_run(const struct seg_keeper_options *options, struct seg_error *err)
 {
-	static struct seg_keeper keeper = {
-		.loop.epoll_fd = -1, .signals.fd = -1, .clock.fd = -1, .zones_fd = -1};
+	static struct seg_keeper keeper = {.loop.epoll_fd = -1,
+					   .signals.fd = -1,
+					   .clock.fd = -1,
+					   .zones_fd = -1,
+					   .trial.timer.fd = -1};
 	int r = seg_privilege_check(err);
 
 	if (r || (r = seg_runtime_open(&keeper.runtime, options->runtime_dir, err)))

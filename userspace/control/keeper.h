@@ -13,6 +13,7 @@
 #include "rulebook.h"
 #include "runtime.h"
 #include "tables.h"
+#include "trial.h"
 #include "workers.h"
 
 struct seg_server;
@@ -42,6 +43,7 @@ struct seg_keeper {
 	struct seg_iface *ifaces[SEG_IFACES_MAX];
 	uint32_t ifaces_n;
 	uint32_t revision;
+	struct seg_trial trial;
 	uint64_t reaped; /* ns: last round */
 };
 
@@ -62,11 +64,12 @@ int seg_keeper_attach(struct seg_keeper *keeper, const struct seg_attach_request
 
 /*
  * Put a policy in force on every interface, observed as the one before it was;
- * returns when it is. *changes: it was not in force already. -ENOENT: nothing is
- * attached. On failure everything is as before.
+ * returns when it is. trial_ns: unless it is confirmed within that time, the one
+ * before it comes back; 0: it stays. *changes: it was not in force already. -ENOENT:
+ * nothing is attached, or there is none before it. On failure everything is as before.
  */
-int seg_keeper_apply(struct seg_keeper *keeper, const struct seg_policy_files *files, bool *changes,
-		     struct seg_error *err);
+int seg_keeper_apply(struct seg_keeper *keeper, const struct seg_policy_files *files,
+		     uint64_t trial_ns, bool *changes, struct seg_error *err);
 
 /* Stop protecting these. -ENOENT: one of them is not attached; then nothing is changed. */
 int seg_keeper_detach(struct seg_keeper *keeper, const char *const *names, size_t names_n,

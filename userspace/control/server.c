@@ -43,6 +43,8 @@ static const struct route {
 	{"GET", "/v1/sessions", NULL, seg_report_sessions},
 	{"GET", "/v1/policy", seg_report_policy, NULL},
 	{"POST", "/v1/policy", seg_verb_apply, NULL},
+	{"POST", "/v1/policy/confirm", seg_verb_confirm, NULL},
+	{"POST", "/v1/policy/rollback", seg_verb_rollback, NULL},
 	{"POST", "/v1/attach", seg_verb_attach, NULL},
 	{"POST", "/v1/detach", seg_verb_detach, NULL},
 };

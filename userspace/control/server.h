@@ -27,6 +27,8 @@ typedef json_t *(*seg_verb)(struct seg_keeper *keeper, const json_t *body, struc
 json_t *seg_verb_attach(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_verb_detach(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_verb_apply(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+json_t *seg_verb_confirm(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+json_t *seg_verb_rollback(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_report_policy(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_report_status(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_report_stats(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "build.h"
+#include "words.h"
 
 struct seg_policy {
 	struct seg_model model;
@@ -92,11 +93,9 @@ static void list_because(const struct seg_model *model, const struct seg_list *l
 
 static void direction_because(const struct seg_rule_text *rule, FILE *to)
 {
-	static const char *const NAMES[] = {"ingress", "egress", "forward"};
-
 	for (unsigned int i = 0; i < SEG_DIRECTION_MAX; i++)
-		if (rule->directions == 1 << i)
-			fputs(NAMES[i], to);
+		if (rule->directions == 1u << i)
+			fputs(seg_direction_word((uint8_t)i), to);
 }
 
 /* What the rule says, and how that it does not hold. */

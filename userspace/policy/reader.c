@@ -144,18 +144,90 @@ int seg_reader_next(struct seg_reader *reader)
 	return r;
 }
 
+/* --- shape --------------------------------------------------------------- */
+
+enum mark { MARK_NONE, MARK_OPEN, MARK_CLOSE, MARK_QUOTE, MARK_LINE };
+
+static const uint8_t MARKS[256] = {
+	['['] = MARK_OPEN,  ['{'] = MARK_OPEN,   [']'] = MARK_CLOSE, ['}'] = MARK_CLOSE,
+	['"'] = MARK_QUOTE, ['\''] = MARK_QUOTE, ['#'] = MARK_QUOTE, ['\n'] = MARK_LINE,
+};
+
+/* A word or a comment may begin behind this. */
+static bool fresh(const char *text, const char *at)
+{
+	return at == text || strchr(" \t\r\n,[]{}", at[-1]);
+}
+
+/* Behind the quoted word or comment that begins here; at the line's end if that comes before. */
+static const char *skip_quoted(const char *at, const char *end)
+{
+	char last = *at == '#' ? '\n' : *at;
+
+	for (at++; at < end && *at != last && *at != '\n'; at++)
+		;
+	return at < end && *at != '\n' ? at + 1 : at;
+}
+
+static int line_check(const struct seg_reader *reader, const char *line, const char *end)
+{
+	if (end - line <= (ptrdiff_t)SEG_LINE_MAX)
+		return 0;
+	return reader_error(reader, reader->base + (uint32_t)(line - reader->text),
+			    "a line of over %u MiB", SEG_LINE_MAX >> 20);
+}
+
+/* A bracket more or less; those in quotes and comments are none. */
+static int bracket_check(const struct seg_reader *reader, const char *at, unsigned int *depth)
+{
+	if (MARKS[(uint8_t)*at] == MARK_CLOSE)
+		*depth -= *depth > 0;
+	else if (++*depth > SEG_NESTING_MAX)
+		return reader_error(reader, reader->base + (uint32_t)(at - reader->text),
+				    "brackets are nested over %d deep", SEG_NESTING_MAX);
+	return 0;
+}
+
+static int shape_check(const struct seg_reader *reader)
+{
+	const char *text = reader->text, *line = text, *at = text, *end = text + reader->text_len;
+	unsigned int depth = 0;
+	int r = 0;
+
+	while (!r && at < end) {
+		enum mark mark = MARKS[(uint8_t)*at];
+
+		if (mark == MARK_QUOTE && fresh(text, at)) {
+			at = skip_quoted(at, end);
+			continue;
+		}
+		if (mark == MARK_LINE) {
+			r = line_check(reader, line, at);
+			line = at + 1;
+		} else if (mark == MARK_OPEN || mark == MARK_CLOSE) {
+			r = bracket_check(reader, at, &depth);
+		}
+		at++;
+	}
+	return r ? r : line_check(reader, line, end);
+}
+
 int seg_reader_open(struct seg_reader *reader, struct seg_sources *sources, uint32_t source)
 {
 	const struct seg_source *from = &sources->item[source];
 	struct fy_diag_cfg diag = {.level = FYET_ERROR, .module_mask = ~0u};
 	struct fy_parse_cfg parse = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG |
 					      FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE};
+	int r;
 
 	*reader = (struct seg_reader){.sources = sources,
 				      .text = from->text,
 				      .text_len = from->len,
 				      .base = from->base,
 				      .at = from->base};
+	r = shape_check(reader);
+	if (r)
+		return r;
 	reader->diag = parse.diag = fy_diag_create(&diag);
 	if (!reader->diag)
 		return -ENOMEM;

@@ -3,13 +3,17 @@
  * reader.h - YAML as a stream of nodes with places, on libfyaml's events (its
  * document API costs ten times the time and memory). What a policy has no use
  * for is refused here: anchors, aliases, tags, escapes, a second document, what
- * is not UTF-8. So nothing that is read can grow beyond the text; how deep it may
- * nest is the language's business (no key holds itself).
+ * is not UTF-8. So nothing that is read can grow beyond the text. libfyaml keeps
+ * 200 bytes and more for each bracket and comma until it knows that none begins a key:
+ * until the line ends, or the bracket closes. Both are bounded here.
  */
 #ifndef SEG_READER_H
 #define SEG_READER_H
 
 #include "source.h"
+
+#define SEG_LINE_MAX    (4u << 20) /* bytes */
+#define SEG_NESTING_MAX 32         /* brackets within brackets; the language needs 6 */
 
 enum seg_node {
 	SEG_NODE_SCALAR,

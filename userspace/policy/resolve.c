@@ -204,22 +204,23 @@ static int set_append(struct seg_build *b, const struct seg_word *word, seg_inte
 	return 0;
 }
 
+/* No group has a name that reads as an address. */
 static int address_append(struct seg_build *b, const struct seg_word *word, seg_intervals *to)
 {
 	const char *text = seg_build_text(b, word);
-	bool name = !(word->flags & SEG_WORD_LISTED);
-	uint32_t group = SEG_INDEX_NONE;
 	struct seg_range range;
-	int r;
+	uint32_t group;
+	int r = seg_range_parse(text, word->len, &range);
 
-	if (name)
-		group = name_find(b, &b->parser.model.whole.groups, &b->group_index, text);
-	if (name && !strcmp(text, "any"))
+	if (!r)
+		return seg_intervals_add(to, &range);
+	if (r != -EINVAL || (word->flags & SEG_WORD_LISTED))
+		return address_error(b, word, r);
+	if (!strcmp(text, "any"))
 		return SEG_PUSH(to, SEG_INTERVAL_ALL);
-	if (group == SEG_INDEX_NONE) {
-		r = seg_range_parse(text, word->len, &range);
-		return r ? address_error(b, word, r) : seg_intervals_add(to, &range);
-	}
+	group = name_find(b, &b->parser.model.whole.groups, &b->group_index, text);
+	if (group == SEG_INDEX_NONE)
+		return address_error(b, word, r);
 	r = group_unfold(b, group, word);
 	return r ? r : set_append(b, word, to, b->groups[group].set);
 }

@@ -72,7 +72,8 @@ size_t seg_control_find(const char *text, size_t len, const char *allowed)
 {
 	size_t at = 0;
 
-	while (at < len && (!control_at(text, len, at) || (text[at] && strchr(allowed, text[at]))))
+	while (at < len && ((unsigned char)text[at] - (unsigned int)' ' < 0x5f ||
+			    !control_at(text, len, at) || (text[at] && strchr(allowed, text[at]))))
 		at++;
 	return at;
 }

@@ -586,6 +586,8 @@ static int read_rules(struct seg_parser *parser, const struct seg_policy_key *ke
 
 /* --- written ----------------------------------------------------------------- */
 
+#define LINE_WORDS 64 /* of a list on one line */
+
 static bool plain(const char *text)
 {
 	static const char SOUND[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -627,20 +629,21 @@ static uint32_t words_count(const struct seg_model *model, const struct seg_list
 	return n;
 }
 
-/* The words that are (not) negative, commas between them. */
+/* The words that are (not) negative, commas between them; after many of them a new line. */
 static void words_write(const struct seg_model *model, const struct seg_policy_key *key,
 			const struct seg_list *list, unsigned int negative, FILE *to)
 {
-	const char *comma = "";
+	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < list->n; i++) {
 		const struct seg_word *word = &model->words.item[list->first + i];
 
 		if ((word->flags & SEG_WORD_NEGATIVE) != negative)
 			continue;
-		fputs(comma, to);
+		if (n)
+			fputs(n % LINE_WORDS ? ", " : ",\n      ", to);
 		key->type->word(seg_word_text(model, word), to);
-		comma = ", ";
+		n++;
 	}
 }
 

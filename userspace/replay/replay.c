@@ -156,8 +156,8 @@ static int open_programs(struct seg_replay *replay, struct seg_error *err)
 {
 	unsigned int n = replay->options.local_n ? SEG_DIRECTION_MAX : 1;
 
-	for (uint8_t i = 0; i < SEG_DIRECTION_MAX; i++)
-		replay->constants[i] = constants_of(replay, i);
+	for (unsigned int i = 0; i < SEG_DIRECTION_MAX; i++)
+		replay->constants[i] = constants_of(replay, (uint8_t)i);
 	return seg_programs_open(&replay->programs, &replay->tables, replay->constants, n, err);
 }
 
