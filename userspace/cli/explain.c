@@ -7,8 +7,6 @@
 
 #define BECAUSE_MAX 512
 
-static const char *const DIRECTIONS[SEG_DIRECTION_MAX] = {"ingress", "egress", "forward"};
-
 static const char *stage_word(uint8_t stage)
 {
 	return stage == SEG_STAGE_SHADOW ? "shadow" : "enforce";
@@ -145,7 +143,7 @@ static void set_flow(json_t *out, const struct seg_flow *flow)
 
 	if (flow->family)
 		set(out, "flow", seg_flow_print(flow, text));
-	set(out, "direction", DIRECTIONS[flow->direction]);
+	set(out, "direction", seg_direction_word(flow->direction));
 }
 
 /* The parser's next question, before all else is asked. */
