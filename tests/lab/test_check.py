@@ -202,8 +202,7 @@ def test_usage():
                            (["why", "-p", "edge.yaml", "tcp 1.1.1.1 > 2.2.2.2"], "port"),
                            (["policy"], "no verb"), (["policy", "check"], "file"),
                            (["policy", "check", "a", "b"], "file"), (["policy", "aply"], "aply"),
-                           (["policy", "rollback"], "not supported yet"),
-                           (["policy", "apply", "--confirm=5m", "x"], "not supported yet"),
+                           (["policy", "patch"], "not supported yet"),
                            (["policy", "apply", "--force", "x"], "not supported yet")):
             error = folder.error(*argv, code=EXIT_USAGE)
             check(word in error["what"], f"{argv}: {error['what']!r} does not say {word!r}")
