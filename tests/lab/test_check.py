@@ -292,3 +292,27 @@ def test_why_by_a_capture():
         said = [json.loads(line) for line in done.stdout.splitlines()]
         check_equal([one["n"] for one in said], [2, 6, 7, 11, 12, 13], "with pickup")
         check_equal((said[2]["rule"], said[2]["reason"]), ("web", "rule-allow"), "what is picked up")
+
+
+def test_replay_needs_privilege_and_says_so():
+    with Folder() as folder:
+        folder.write("trace.pcap", packets.pcap([]))
+        done = folder.xdpseg("-j", "replay", "trace.pcap", "-p", "edge.yaml", user=NOBODY, code=4)
+        error = json.loads(done.stderr)["error"]
+        check("root" in error["mend"] and "why" in error["mend"], f"mend: {error['mend']!r}")
+
+
+def test_replay_judges_what_can_be_read():
+    """Two good captures, one cut short, one that is none: all sums, exit 1, each named."""
+    frames = [tcp_frame("192.0.2.7", "10.0.1.9", 7000 + n, 80, SYN) for n in range(4)]
+    with Folder() as folder:
+        folder.write("good.pcap", packets.pcap(frames))
+        folder.write("cut.pcap", packets.pcap(frames)[:-5])
+        folder.write("none.pcap", b"no capture at all, but long enough for one")
+        names = ["good.pcap", "cut.pcap", "none.pcap", "good.pcap"]
+        done = folder.xdpseg("-j", "replay", *names, "-p", "edge.yaml", code=EXIT_FAILED)
+        summary = json.loads(done.stdout.splitlines()[-1])["summary"]
+        check_equal(summary["packets"], 11, "packets")
+        check_equal(sum(summary["verdicts"].values()), 11, "verdicts")
+        named = [json.loads(line)["error"]["file"] for line in done.stderr.splitlines()]
+        check_equal(named, ["cut.pcap", "none.pcap"], "files named")

@@ -18,11 +18,8 @@
 
 static int refuse(int errnum, struct seg_error *err)
 {
-	seg_error_set(err, errnum, "replay runs the real program, and may not: %s",
-		      strerror(errnum));
-	if (errnum == EPERM || errnum == EACCES)
-		seg_error_mend(err, "run it as root: `why` and `policy check` need no privilege");
-	return -errnum;
+	return seg_error_set(err, errnum, "replay cannot run the real program: %s",
+			     strerror(errnum));
 }
 
 static int open_socket(struct seg_programs *programs, struct seg_error *err)

@@ -196,8 +196,12 @@ int seg_replay_open(const struct seg_image *image, const struct seg_replay_optio
 	replay->options = *options;
 	replay->programs.xsk = -1;
 	if ((r = open_book(replay, err)) || (r = open_tables(replay, err)) ||
-	    (r = open_zones(replay, err)) || (r = open_programs(replay, err)))
+	    (r = open_zones(replay, err)) || (r = open_programs(replay, err))) {
+		if (r == -EPERM || r == -EACCES)
+			seg_error_mend(err, "run it as root, as it runs the real program; `why` "
+					    "explains a capture without");
 		return r;
+	}
 	join(replay);
 	*out = TAKE(replay);
 	return 0;
