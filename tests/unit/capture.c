@@ -584,9 +584,9 @@ TEST(capture, paths)
 	check(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/x", folder);
 	check_path(path, -ENOENT, "cannot read the capture: No such file or directory");
-	check_path(folder, -EINVAL, "not a regular file");
+	check_path(folder, -EINVAL, "cannot read the capture: not a regular file");
 	check_eq(mkfifo(path, 0600), 0);
-	check_path(path, -EINVAL, "not a regular file");
+	check_path(path, -EINVAL, "cannot read the capture: not a regular file");
 	unlink(path);
 	close(open(path, O_CREAT | O_WRONLY, 0600));
 	check_path(path, -ENODATA, "the file is empty");

@@ -9,6 +9,7 @@
 
 #include "linktype.h"
 #include "pcapng.h"
+#include "regular.h"
 
 #define PACKET_MAX (262144u + 64) /* libpcap refuses more than 256 KiB of any type here */
 #define NS         1000000000ull
@@ -156,23 +157,15 @@ int seg_capture_open_stream(const char *name, FILE *from, struct seg_capture **o
 	return 0;
 }
 
-/* O_NONBLOCK: a FIFO without a writer must not hold us up before it is refused. */
-static int open_regular(const char *path, struct seg_error *err)
+static int open_named(const char *path, struct seg_error *err)
 {
-	static const char MEND[] = "name a pcap or pcapng file, or '-' to read standard input";
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat status;
+	const char *why;
+	int fd = seg_open_regular(path, &why);
 
-	if (fd < 0 || fstat(fd, &status)) {
-		int errnum = errno;
-
-		seg_error_set(err, errnum, "cannot read the capture: %s", strerror(errnum));
-		return refused(path, errnum, MEND, err);
-	}
-	if (S_ISREG(status.st_mode))
-		return TAKE_FD(fd);
-	seg_error_set(err, EINVAL, "not a regular file");
-	return refused(path, EINVAL, MEND, err);
+	if (fd >= 0)
+		return fd;
+	seg_error_set(err, -fd, "cannot read the capture: %s", why);
+	return refused(path, -fd, "name a pcap or pcapng file, or '-' to read standard input", err);
 }
 
 int seg_capture_open(const char *path, struct seg_capture **out, struct seg_error *err)
@@ -182,7 +175,7 @@ int seg_capture_open(const char *path, struct seg_capture **out, struct seg_erro
 
 	if (strcmp(path, "-") == 0)
 		return seg_capture_open_stream("<stdin>", stdin, out, err);
-	fd = open_regular(path, err);
+	fd = open_named(path, err);
 	if (fd < 0)
 		return fd;
 	stream = fdopen(fd, "r");

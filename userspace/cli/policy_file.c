@@ -9,28 +9,23 @@
 
 #include "cleanup.h"
 #include "policy_json.h"
+#include "regular.h"
 #include "text.h"
 
 #define STDIN_NAME "<stdin>"
 
-/* O_NONBLOCK: a FIFO without a writer must not hold us up before it is refused. */
-static int open_regular(const char *path, struct seg_error *err)
+static int open_named(const char *path, struct seg_error *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat status;
+	const char *why;
+	int fd = seg_open_regular(path, &why);
 
-	if (fd < 0 || fstat(fd, &status)) {
-		int errnum = errno;
-
-		seg_error_set(err, errnum, "cannot read '%s': %s", path, strerror(errnum));
-		seg_error_exit(err, SEG_EXIT_FAILED);
-		return -errnum;
-	}
-	if (S_ISREG(status.st_mode))
-		return TAKE_FD(fd);
-	seg_error_set(err, EINVAL, "'%s' is not a regular file", path);
-	seg_error_mend(err, "name a file; a policy itself may come by '-', standard input");
-	return -EINVAL;
+	if (fd >= 0)
+		return fd;
+	seg_error_set(err, -fd, "cannot read '%s': %s", path, why);
+	seg_error_exit(err, SEG_EXIT_FAILED);
+	if (fd == -EINVAL)
+		seg_error_mend(err, "name a file; a policy itself may come by '-', standard input");
+	return fd;
 }
 
 /* Up to `max` bytes. -EFBIG: there are more. */
@@ -80,7 +75,7 @@ static int add_stream(struct seg_policy_files *files, const char *name, FILE *fr
 static int add_file(struct seg_policy_files *files, const char *path, struct seg_error *err)
 {
 	_cleanup_fclose_ FILE *from = NULL;
-	int fd = open_regular(path, err);
+	int fd = open_named(path, err);
 
 	if (fd < 0)
 		return fd;
