@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Addresses, numbers, durations, nearest names, UTF-8: what users write and read. */
+/* Addresses, numbers, durations, nearest names, UTF-8, errors: what users write and read. */
 #include "address.h"
 
 #include <errno.h>
 
 #include "check.h"
 #include "cleanup.h"
+#include "error.h"
 #include "text.h"
 
 static int range_of(const char *text, struct seg_range *range)
@@ -216,4 +217,65 @@ TEST(text, utf8)
 
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(ROWS); i++)
 		check_eq(seg_utf8_check(ROWS[i].text, ROWS[i].len), ROWS[i].sound);
+}
+
+TEST(text, utf8_is_mended)
+{
+	char text[] = "a\xff\xc3\xa9\xe2\x82";
+
+	seg_utf8_mend(text);
+	check_str_eq(text, "a?\xc3\xa9??");
+}
+
+/* --- errors ---------------------------------------------------------------------- */
+
+static void check_printed(const struct seg_error *err, const char *expected)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	seg_error_print(err, to, 0);
+	fclose(to);
+	check_str_eq(text, expected);
+}
+
+/* No name that somebody else chose is a command to a terminal, or looks like the next line. */
+TEST(error, controls_stay_here)
+{
+	struct seg_error err = {0};
+
+	seg_error_set(&err, EINVAL, "'\033[31m\n\302\233x' is \xff");
+	seg_error_place(&err, "a\nb\177", 0, 0, NULL);
+	seg_error_mend(&err, "rename '\a'");
+	check_printed(&err, "a?b?: error: '?[31m??x' is ?\nmend: rename '?'\n");
+}
+
+TEST(error, caret_counts_characters)
+{
+	struct seg_error err = {0};
+
+	seg_error_set(&err, EINVAL, "w");
+	seg_error_place(&err, "f", 7, 4, "\303\251\tab");
+	check_printed(&err, "f:7:4: error: w\n     7 | \303\251\tab\n       |  \t ^\n");
+}
+
+TEST(error, no_caret_beyond_what_is_shown)
+{
+	struct seg_error err = {0};
+
+	seg_error_set(&err, EINVAL, "w");
+	seg_error_place(&err, "f", 1, 9, "abc");
+	check_printed(&err, "f:1:9: error: w\n     1 | abc\n");
+}
+
+TEST(error, what_is_cut_is_still_text)
+{
+	struct seg_error err = {0};
+	char name[400];
+
+	for (size_t i = 0; i + 2 < sizeof(name); i += 2)
+		memcpy(name + i, "\303\251", 3);
+	seg_error_place(&err, name, 0, 0, NULL);
+	check_eq(seg_utf8_check(err.file, strlen(err.file)), strlen(err.file));
 }

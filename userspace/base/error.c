@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "text.h"
+
 static enum seg_exit exit_of(int errnum)
 {
 	return errnum == EPERM || errnum == EACCES ? SEG_EXIT_PRIVILEGE : SEG_EXIT_FAILED;
@@ -19,6 +21,7 @@ int seg_error_set(struct seg_error *err, int errnum, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(err->what, sizeof(err->what), format, args);
 	va_end(args);
+	seg_utf8_mend(err->what);
 	if (err->exit == SEG_EXIT_OK)
 		err->exit = exit_of(errnum);
 	return -errnum;
@@ -33,6 +36,7 @@ void seg_error_mend(struct seg_error *err, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(err->mend, sizeof(err->mend), format, args);
 	va_end(args);
+	seg_utf8_mend(err->mend);
 }
 
 void seg_error_exit(struct seg_error *err, enum seg_exit exit)
@@ -47,20 +51,45 @@ void seg_error_place(struct seg_error *err, const char *file, unsigned int line,
 	if (!err || err->file[0])
 		return;
 	snprintf(err->file, sizeof(err->file), "%s", file);
+	seg_utf8_mend(err->file);
 	err->line = line;
 	err->column = column;
 	if (source)
 		snprintf(err->source, sizeof(err->source), "%.*s", (int)strcspn(source, "\n"),
 			 source);
+	seg_utf8_mend(err->source);
 }
 
-/* The caret's line: tabs stay tabs, so that it stands below its column. */
+/*
+ * The caret's line: tabs stay tabs, so that it stands below its column. None
+ * where the line is not shown that far.
+ */
 static void print_caret(const struct seg_error *err, FILE *to)
 {
-	fprintf(to, "%6s | ", "");
-	for (unsigned int i = 0; i + 1 < err->column && err->source[i]; i++)
-		fputc(err->source[i] == '\t' ? '\t' : ' ', to);
-	fputs("^\n", to);
+	char blank[sizeof(err->source)];
+	unsigned int n = 0;
+
+	for (const char *at = err->source; *at && n + 1 < err->column; at++)
+		if (seg_begins_character(*at))
+			blank[n++] = *at == '\t' ? '\t' : ' ';
+	if (n + 1 >= err->column)
+		fprintf(to, "%6s | %.*s^\n", "", (int)n, blank);
+}
+
+static void print_place(const struct seg_error *err, FILE *to)
+{
+	if (!err->file[0])
+		return;
+	seg_text_print(err->file, to);
+	if (err->line)
+		fprintf(to, ":%u:%u", err->line, err->column);
+	fputc(':', to);
+}
+
+static void print_line(const char *text, FILE *to)
+{
+	seg_text_print(text, to);
+	fputc('\n', to);
 }
 
 void seg_error_print(const struct seg_error *err, FILE *to, int colour)
@@ -68,15 +97,17 @@ void seg_error_print(const struct seg_error *err, FILE *to, int colour)
 	const char *red = colour ? "\033[1;31m" : "", *bold = colour ? "\033[1m" : "";
 	const char *off = colour ? "\033[0m" : "";
 
-	if (err->file[0] && err->line)
-		fprintf(to, "%s%s:%u:%u:%s ", bold, err->file, err->line, err->column, off);
-	else if (err->file[0])
-		fprintf(to, "%s%s:%s ", bold, err->file, off);
-	fprintf(to, "%serror:%s %s\n", red, off, err->what);
+	fputs(bold, to);
+	print_place(err, to);
+	fprintf(to, "%s%s%serror:%s ", off, err->file[0] ? " " : "", red, off);
+	print_line(err->what, to);
 	if (err->line && err->source[0]) {
-		fprintf(to, "%6u | %s\n", err->line, err->source);
+		fprintf(to, "%6u | ", err->line);
+		print_line(err->source, to);
 		print_caret(err, to);
 	}
-	if (err->mend[0])
-		fprintf(to, "%smend:%s %s\n", bold, off, err->mend);
+	if (err->mend[0]) {
+		fprintf(to, "%smend:%s ", bold, off);
+		print_line(err->mend, to);
+	}
 }

@@ -238,3 +238,45 @@ size_t seg_utf8_check(const char *text, size_t len)
 	}
 	return at;
 }
+
+void seg_utf8_mend(char *text)
+{
+	size_t len = strlen(text), at = 0;
+
+	while ((at += seg_utf8_check(text + at, len - at)) < len)
+		text[at] = '?';
+}
+
+bool seg_control_at(const char *text, size_t len, size_t at)
+{
+	unsigned char c = (unsigned char)text[at];
+
+	if (c == 0xc2 && at + 1 < len)
+		return (unsigned char)text[at + 1] < 0xa0;
+	return c < ' ' || c == 0x7f;
+}
+
+size_t seg_control_find(const char *text, size_t len, const char *allowed)
+{
+	size_t at = 0;
+
+	while (at < len &&
+	       ((unsigned char)text[at] - (unsigned int)' ' < 0x5f ||
+		!seg_control_at(text, len, at) || (text[at] && strchr(allowed, text[at]))))
+		at++;
+	return at;
+}
+
+void seg_text_print(const char *text, FILE *to)
+{
+	size_t len = strlen(text), at;
+
+	while ((at = seg_control_find(text, len, "\t")) < len) {
+		size_t end = at + (text[at] == '\xc2' ? 2 : 1); /* a C1 has two bytes */
+
+		fprintf(to, "%.*s?", (int)at, text);
+		text += end;
+		len -= end;
+	}
+	fputs(text, to);
+}

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* The text is exactly this word. */
 bool seg_text_is(const char *text, size_t len, const char *word);
@@ -52,5 +53,23 @@ void seg_nearest_offer(struct seg_nearest *nearest, const char *name);
 
 /* Offset of the first byte that is not UTF-8 (RFC 3629), or that is a NUL; len if all is well. */
 size_t seg_utf8_check(const char *text, size_t len);
+
+/* Each byte that is not part of UTF-8 becomes a '?'; text that was cut may end in one. */
+void seg_utf8_mend(char *text);
+
+/* C0, DEL or C1: what a terminal that shows the text could take for a command. */
+bool seg_control_at(const char *text, size_t len, size_t at);
+
+/* Offset of the first control character, that `allowed` does not name; len: none. */
+size_t seg_control_find(const char *text, size_t len, const char *allowed);
+
+/* The byte is not the middle of a character. */
+static inline bool seg_begins_character(char c)
+{
+	return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+/* UTF-8 for a terminal, which must not take it for a command: controls but tabs become '?'. */
+void seg_text_print(const char *text, FILE *to);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "columns.h"
 #include "humanise.h"
+#include "text.h"
 #include "words.h"
 
 static const char *rule_of(const struct seg_image *image, const struct seg_replayed *packet)
@@ -185,6 +186,14 @@ static int print_times(const struct seg_view *view, const json_t *times)
 	return seg_columns_print(table);
 }
 
+static void print_against(const struct seg_view *view, const json_t *against)
+{
+	fprintf(view->to, "\n%" PRIu64 " packets would get another verdict from ",
+		seg_view_number(against, "packets"));
+	seg_text_print(seg_view_text(against, "policy"), view->to);
+	fputc('\n', view->to);
+}
+
 int seg_view_replay(const struct seg_view *view, const json_t *reply)
 {
 	const json_t *summary = json_object_get(reply, "summary");
@@ -207,7 +216,6 @@ int seg_view_replay(const struct seg_view *view, const json_t *reply)
 	if (!r)
 		r = print_times(view, json_object_get(summary, "ns_per_packet"));
 	if (against)
-		fprintf(view->to, "\n%" PRIu64 " packets would get another verdict from %s\n",
-			seg_view_number(against, "packets"), seg_view_text(against, "policy"));
+		print_against(view, against);
 	return r;
 }

@@ -7,6 +7,7 @@
 #include "client.h"
 #include "policy_file.h"
 #include "policy_json.h"
+#include "text.h"
 #include "view.h"
 
 static int report_none(struct seg_error *err)
@@ -68,9 +69,11 @@ static void warn_each(const struct seg_policy_files *files, const struct seg_pol
 {
 	struct seg_need need;
 
-	for (uint32_t i = 0; !seg_image_need(seg_policy_image(policy), i, &need); i++)
-		fprintf(stderr, "%s:%u:%u: warning: apply would refuse '%s': not enforced yet\n",
-			file_of(&need, files), need.line, need.column, need.what);
+	for (uint32_t i = 0; !seg_image_need(seg_policy_image(policy), i, &need); i++) {
+		seg_text_print(file_of(&need, files), stderr);
+		fprintf(stderr, ":%u:%u: warning: apply would refuse '%s': not enforced yet\n",
+			need.line, need.column, need.what);
+	}
 }
 
 static void warn_briefly(const struct seg_policy_files *files, const struct seg_policy *policy)
@@ -82,10 +85,11 @@ static void warn_briefly(const struct seg_policy_files *files, const struct seg_
 		return;
 	while (!seg_image_need(seg_policy_image(policy), n, &need))
 		n++;
+	seg_text_print(files->item[0].name, stderr);
 	fprintf(stderr,
-		"%s: warning: apply would refuse '%s'%s: `xdpseg policy check` says what and "
+		": warning: apply would refuse '%s'%s: `xdpseg policy check` says what and "
 		"where\n",
-		files->item[0].name, first.what, n > 1 ? " and more" : "");
+		first.what, n > 1 ? " and more" : "");
 }
 
 void seg_policy_warn(const struct seg_cli *cli, const struct seg_policy_files *files,

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "text.h"
+
 #define reader_error(reader, at, ...) seg_source_error((reader)->sources, at, EINVAL, __VA_ARGS__)
 
 /* --- events -------------------------------------------------------------- */

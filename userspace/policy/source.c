@@ -58,26 +58,6 @@ const char *seg_source_print(struct seg_sources *sources, uint32_t at, char *to,
 
 /* --- errors -------------------------------------------------------------- */
 
-/* C0, DEL or C1: what a terminal that shows the text could take for a command. */
-static bool control_at(const char *text, size_t len, size_t at)
-{
-	unsigned char c = (unsigned char)text[at];
-
-	if (c == 0xc2 && at + 1 < len)
-		return (unsigned char)text[at + 1] < 0xa0;
-	return c < ' ' || c == 0x7f;
-}
-
-size_t seg_control_find(const char *text, size_t len, const char *allowed)
-{
-	size_t at = 0;
-
-	while (at < len && ((unsigned char)text[at] - (unsigned int)' ' < 0x5f ||
-			    !control_at(text, len, at) || (text[at] && strchr(allowed, text[at]))))
-		at++;
-	return at;
-}
-
 static size_t line_start(const struct seg_source *source, size_t at)
 {
 	while (at && source->text[at - 1] != '\n')
@@ -92,7 +72,7 @@ static void line_copy(const struct seg_source *source, size_t at, char *to, size
 	size_t left = (size_t)(source->text + source->len - line), n = 0;
 
 	while (n < left && n + 1 < size && line[n] != '\n' && line[n] != '\r') {
-		to[n] = control_at(line, left, n) && line[n] != '\t' ? ' ' : line[n];
+		to[n] = seg_control_at(line, left, n) && line[n] != '\t' ? ' ' : line[n];
 		n++;
 	}
 	to[seg_utf8_check(to, n)] = '\0';

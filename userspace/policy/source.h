@@ -48,13 +48,4 @@ int seg_source_error(struct seg_sources *sources, uint32_t at, int errnum, const
 /* Give the error that somebody else has filled a place. */
 void seg_source_mark(struct seg_sources *sources, uint32_t at);
 
-/* Offset of the first control character that `allowed` does not name; len if there is none. */
-size_t seg_control_find(const char *text, size_t len, const char *allowed);
-
-/* The byte is not the middle of a character. */
-static inline bool seg_begins_character(char c)
-{
-	return ((unsigned char)c & 0xc0) != 0x80;
-}
-
 #endif
