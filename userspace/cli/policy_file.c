@@ -14,6 +14,15 @@
 
 #define STDIN_NAME "<stdin>"
 
+static const char *mend_of(int errnum)
+{
+	if (errnum == ENOENT)
+		return "check the name: within a policy it is relative to the file that says it";
+	if (errnum == EACCES)
+		return "files are read with your rights: run it as somebody who may read this one";
+	return "name a file; a policy itself may come by '-', standard input";
+}
+
 static int open_named(const char *path, struct seg_error *err)
 {
 	const char *why;
@@ -21,10 +30,9 @@ static int open_named(const char *path, struct seg_error *err)
 
 	if (fd >= 0)
 		return fd;
-	seg_error_set(err, -fd, "cannot read '%s': %s", path, why);
+	seg_error_set(err, -fd, "cannot read '%.256s': %s", path, why);
 	seg_error_exit(err, SEG_EXIT_FAILED);
-	if (fd == -EINVAL)
-		seg_error_mend(err, "name a file; a policy itself may come by '-', standard input");
+	seg_error_mend(err, "%s", mend_of(-fd));
 	return fd;
 }
 
@@ -53,9 +61,13 @@ static int read_stream(FILE *from, size_t max, char **text, size_t *len)
 
 static int read_error(const char *name, int r, struct seg_error *err)
 {
-	if (r != -EFBIG)
-		return seg_error_set(err, -r, "cannot read '%s': %s", name, strerror(-r));
-	seg_error_set(err, EFBIG, "'%s': a policy of over %u MiB", name, SEG_POLICY_TEXT_MAX >> 20);
+	if (r != -EFBIG) {
+		seg_error_set(err, -r, "cannot read '%.256s': %s", name, strerror(-r));
+		seg_error_mend(err, "%s", mend_of(-r));
+		return r;
+	}
+	seg_error_set(err, EFBIG, "'%.256s': a policy of over %u MiB", name,
+		      SEG_POLICY_TEXT_MAX >> 20);
 	seg_error_mend(err, "is that the right file?");
 	return r;
 }
@@ -87,6 +99,16 @@ static int add_file(struct seg_policy_files *files, const char *path, struct seg
 	return add_stream(files, path, from, err);
 }
 
+/* What is not UTF-8 could not be sent. */
+static int name_check(const char *path, struct seg_error *err)
+{
+	if (seg_utf8_check(path, strlen(path)) == strlen(path))
+		return 0;
+	seg_error_set(err, EILSEQ, "the file's name is not UTF-8");
+	seg_error_mend(err, "rename it, or give it to '-', standard input");
+	return -EILSEQ;
+}
+
 int seg_policy_file_open(const char *path, struct seg_policy_files *files,
 			 struct seg_policy **policy, struct seg_error *err)
 {
@@ -94,12 +116,16 @@ int seg_policy_file_open(const char *path, struct seg_policy_files *files,
 	int r;
 
 	*files = (struct seg_policy_files){.fetch = add_file};
-	if (seg_utf8_check(path, strlen(path)) < strlen(path)) /* it could not be sent */
-		return seg_error_set(err, EILSEQ, "the file's name is not UTF-8");
-	r = standard ? add_stream(files, STDIN_NAME, stdin, err) : add_file(files, path, err);
+	r = name_check(path, err);
 	if (!r)
-		return seg_policy_files_open(files, policy, err);
+		r = standard ? add_stream(files, STDIN_NAME, stdin, err)
+			     : add_file(files, path, err);
+	if (!r)
+		r = seg_policy_files_open(files, policy, err);
+	if (!r)
+		return 0;
 	seg_error_place(err, standard ? STDIN_NAME : path, 0, 0, NULL);
+	seg_error_mend(err, "xdpseg-policy(5) says what a policy is made of");
 	return r;
 }
 

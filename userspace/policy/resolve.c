@@ -47,11 +47,17 @@ static uint32_t name_find(const struct seg_build *b, const seg_names *names,
 int seg_build_twice(struct seg_build *b, uint32_t at, uint32_t first, const char *what,
 		    const char *name)
 {
-	char place[SEG_PLACE_TEXT_MAX];
+	struct seg_sources *sources = &b->parser.sources;
+	char here[SEG_PLACE_TEXT_MAX], place[SEG_PLACE_TEXT_MAX];
 
+	seg_source_print(sources, at, here, sizeof(here));
+	seg_source_print(sources, first, place, sizeof(place));
+	if (strcmp(here, place) == 0) /* by two that include it */
+		return seg_build_error(
+			b, at, EINVAL,
+			"this file is included twice, and so two %ss are called '%s'", what, name);
 	return seg_build_error(b, at, EINVAL, "two %ss are called '%s': the first is at %s", what,
-			       name,
-			       seg_source_print(&b->parser.sources, first, place, sizeof(place)));
+			       name, place);
 }
 
 static int names_index(struct seg_build *b, const seg_names *names, struct seg_index *index,
