@@ -89,6 +89,9 @@ bool seg_cli_colour(const struct seg_global *global, FILE *to);
 /* Print an error now, where a verb goes on after it. */
 void seg_cli_report(const struct seg_cli *cli, const struct seg_error *err);
 
+/* report.c: what was printed is where it belongs, or the error says why not: -EIO. */
+int seg_cli_flush(struct seg_error *err);
+
 /* A usage error; the mend says how to ask for help. Returns -EINVAL. */
 int seg_usage(struct seg_error *err, const struct seg_verb *verb, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -41,8 +41,8 @@ void seg_help_overview(FILE *to)
 
 void seg_help_verb(const struct seg_verb *verb, FILE *to)
 {
-	fprintf(to, "xdpseg %s - %s\n\nusage: xdpseg %s %s\n", verb->name, verb->summary,
-		verb->name, verb->synopsis);
+	fprintf(to, "xdpseg %s - %s\n\nusage: xdpseg %s%s%s\n", verb->name, verb->summary,
+		verb->name, *verb->synopsis ? " " : "", verb->synopsis);
 	if (verb->details)
 		fprintf(to, "\n%s\n", verb->details);
 	if (verb->verbs)

@@ -33,6 +33,14 @@ static int run_without_verb(const struct seg_cli *cli, const struct seg_verb *of
 	return -EINVAL;
 }
 
+/* Unless there is a better one. Returns r. */
+static int mend_option(const struct seg_verb *of, int r, struct seg_error *err)
+{
+	seg_error_mend(err, "`xdpseg help%s%s` lists the options", of ? " " : "",
+		       of ? of->name : "");
+	return r;
+}
+
 /* argv[0] is the verb's name. */
 static int run_verb(struct seg_cli *cli, const struct seg_verb *verb, int argc, char **argv,
 		    struct seg_error *err)
@@ -48,7 +56,7 @@ static int run_verb(struct seg_cli *cli, const struct seg_verb *verb, int argc, 
 		return seg_error_set(err, ENOMEM, "out of memory");
 	first = seg_options_parse(sets, SEG_ARRAY_SIZE(sets), false, argc, argv, err);
 	if (first < 0)
-		return first;
+		return mend_option(verb, first, err);
 	if (cli->global.help) {
 		seg_help_verb(verb, stdout);
 		return 0;
@@ -69,7 +77,7 @@ static int run_below(struct seg_cli *cli, const struct seg_verb *of, int argc, c
 	const struct seg_verb *verb;
 
 	if (first < 0)
-		return first;
+		return mend_option(of, first, err);
 	if (first == argc || cli->global.version)
 		return run_without_verb(cli, of, err);
 	verb = seg_verb_find(of, argv[first], err);
@@ -80,18 +88,28 @@ static int run_below(struct seg_cli *cli, const struct seg_verb *of, int argc, c
 	return run_verb(cli, verb, argc - first, argv + first, err);
 }
 
+/* Whoever asks for JSON gets errors as JSON, also one that stands before the word. */
+static bool asks_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "-j") == 0 || strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
+static int report(struct seg_cli *cli, int argc, char **argv, const struct seg_error *err)
+{
+	cli->global.json = cli->global.json || asks_json(argc, argv);
+	seg_cli_report(cli, err);
+	return err->exit ? (int)err->exit : SEG_EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	struct seg_cli cli = {.global = {.color = "auto", .runtime_dir = "/run/xdpseg"}};
 	struct seg_error err = {0};
 
-	if (run_below(&cli, NULL, argc, argv, &err)) {
-		seg_cli_report(&cli, &err);
-		return err.exit ? err.exit : SEG_EXIT_FAILED;
-	}
-	if (fflush(stdout) || ferror(stdout)) {
-		perror("xdpseg: standard output");
-		return SEG_EXIT_FAILED;
-	}
+	if (run_below(&cli, NULL, argc, argv, &err) || seg_cli_flush(&err))
+		return report(&cli, argc, argv, &err);
 	return SEG_EXIT_OK;
 }

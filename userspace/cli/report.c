@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* report.c - the one place that prints an error, and whether in colour. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +15,18 @@ bool seg_cli_colour(const struct seg_global *global, FILE *to)
 	if (strcmp(global->color, "auto") != 0)
 		return strcmp(global->color, "always") == 0;
 	return !(no_color && *no_color) && isatty(fileno(to));
+}
+
+int seg_cli_flush(struct seg_error *err)
+{
+	int r = fflush(stdout), errnum = errno;
+
+	if (!r && !ferror(stdout))
+		return 0;
+	seg_error_set(err, EIO, "cannot write to standard output: %s",
+		      r ? strerror(errnum) : "a write before this one failed");
+	seg_error_mend(err, "make room where it goes, or send it elsewhere");
+	return -EIO;
 }
 
 void seg_cli_report(const struct seg_cli *cli, const struct seg_error *err)

@@ -95,7 +95,8 @@ int seg_usage(struct seg_error *err, const struct seg_verb *verb, const char *fo
 		what = NULL;
 	va_end(args);
 	seg_error_set(err, EINVAL, "%s", what ? what : "out of memory");
-	seg_error_mend(err, "xdpseg %s %s", verb->name, verb->synopsis);
+	seg_error_mend(err, "xdpseg %s%s%s", verb->name, *verb->synopsis ? " " : "",
+		       verb->synopsis);
 	seg_error_exit(err, SEG_EXIT_USAGE);
 	return -EINVAL;
 }
