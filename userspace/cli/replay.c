@@ -85,9 +85,17 @@ struct job {
 
 static int add_local(struct job *job, const char *text, size_t len, struct seg_error *err)
 {
+	int r;
+
 	if (job->local_n == LOCAL_MAX)
 		return seg_usage(err, &seg_verb_replay, "--local: over %d prefixes", LOCAL_MAX);
-	if (seg_range_parse(text, len, &job->local[job->local_n]))
+	r = seg_range_parse(text, len, &job->local[job->local_n]);
+	if (r == -ERANGE && memchr(text, '/', len))
+		return seg_usage(err, &seg_verb_replay,
+				 "--local: '%.*s' has bits set behind the prefix, or the prefix is "
+				 "too long",
+				 (int)len, text);
+	if (r)
 		return seg_usage(err, &seg_verb_replay,
 				 "--local: '%.*s' is no address, prefix or range", (int)len, text);
 	job->local_n++;
@@ -99,13 +107,33 @@ static int read_local(struct job *job, struct seg_error *err)
 	const char *text = job->options->local;
 	int r = 0;
 
-	while (!r && text && *text) {
+	while (!r && text) {
 		size_t len = strcspn(text, ",");
 
 		r = add_local(job, text, len, err);
-		text += len + (text[len] == ',');
+		text = text[len] ? text + len + 1 : NULL;
 	}
 	return r;
+}
+
+static bool is_stdin(const char *path)
+{
+	return path && strcmp(path, "-") == 0;
+}
+
+/* It comes but once. */
+static int check_stdin(const struct job *job, struct seg_error *err)
+{
+	unsigned int captures = 0, all;
+
+	for (size_t i = 0; i < job->cli->operands_n; i++)
+		captures += is_stdin(job->cli->operands[i]);
+	all = captures + is_stdin(job->options->policy) + is_stdin(job->options->against);
+	if (all > 1)
+		return seg_usage(err, &seg_verb_replay, "standard input, '-', is named twice");
+	if (captures && job->options->repeat > 1)
+		return seg_usage(err, &seg_verb_replay, "standard input cannot be read again");
+	return 0;
 }
 
 /* --- open ---------------------------------------------------------------------- */
@@ -160,10 +188,12 @@ static uint64_t packets_max(const struct job *job)
 static int job_open(struct job *job, struct seg_error *err)
 {
 	uint64_t most = packets_max(job);
-	int r = read_local(job, err);
+	int r = check_stdin(job, err);
 
 	job->main.path = job->options->policy;
 	job->other.path = job->options->against;
+	if (!r)
+		r = read_local(job, err);
 	if (!r)
 		r = judge_open(job, &job->main, most, err);
 	if (!r && job->other.path)
@@ -231,7 +261,7 @@ static int judge_packet(struct job *job, struct seg_capture_packet *packet, stru
 		return r;
 	job->differ += differs;
 	print_line(job, differs);
-	return 0;
+	return ferror(stdout) ? seg_cli_flush(err) : 0;
 }
 
 /* All packets of one capture. 0; > 0: the capture is broken, all before was judged; < 0: give up.
@@ -282,7 +312,7 @@ static int all_passes(struct job *job, struct seg_error *err)
 	uint32_t repeat = job->options->repeat ? job->options->repeat : 1;
 	int r = 0;
 
-	for (uint32_t i = 0; !r && i < repeat; i++) {
+	for (uint32_t i = 0; !r && i < repeat && (!i || job->n); i++) {
 		r = pass(job, i == 0, err);
 		job->shift += job->last - job->first + PASS_GAP_NS;
 	}
