@@ -120,6 +120,37 @@ TEST(flow, what_is_wrong_is_placed)
 	check_wrong("tcp 10.0.0.1 > 10.0.0.2:53 dscp 64", 33, "'64' is no DSCP");
 	check_wrong("tcp 10.0.0.1 > 10.0.0.2:53 vlam 6", 28, "'vlam' means nothing here");
 	check_wrong("tcp é 10.0.0.1", 5, "'é' is no address");
+	check_wrong("udp 10.0.0.1 > 10.0.0.2:53 vlan 1 vlan 2", 35, "a second 'vlan'");
+	check_wrong("udp 10.0.0.1 > 10.0.0.2:53 dscp 1 vlan 2 dscp 1", 42, "a second 'dscp'");
+}
+
+static void check_mend(const char *text, const char *mend)
+{
+	struct seg_error err = {0};
+	struct seg_flow flow;
+
+	check_eq(seg_flow_parse(text, &flow, &assumed, &err), -22);
+	check_str_eq(err.mend, mend);
+}
+
+TEST(flow, mends_are_about_what_is_wrong)
+{
+	check_mend("tpc 10.0.0.1 > 10.0.0.2:22", "did you mean 'tcp'?");
+	check_mend("proto/256 10.0.0.1 > 10.0.0.2",
+		   "one of tcp, udp, icmp, icmpv6, sctp, or proto/0 to proto/255");
+	check_mend("tcp 10.0.0.1 > 10.0.0.2:99999", "a port is a number from 0 to 65535");
+	check_mend("icmp 10.0.0.1:7 > 10.0.0.2",
+		   "leave it out: icmp 10.0.0.1 > 10.0.0.2 echo-request");
+	check_mend("icmp fd00::1 > fd00::2", "between these it is icmpv6");
+	check_mend("tcp 10.0.0.1:1 > [fd00::2]:22", "a flow has two addresses of one family");
+	check_mend("udp 10.0.0.1 > 10.0.0.2:53 vlan 4095",
+		   "an id from 0 to 4094, or two: vlan 100/200");
+	check_mend("udp 10.0.0.1 > 10.0.0.2:53 flags syn", "leave 'flags' and its value out");
+	check_mend("tcp 10.0.0.1 > 10.0.0.2:53 flags xyz", "flags are joined by '+': syn, syn+ack");
+	check_mend("tcp 10.0.0.1 > 10.0.0.2:53 dscp 64",
+		   "a number from 0 to 63, or a class: af11, cs1, ef");
+	check_mend("icmp 10.0.0.1 > 10.0.0.2 300",
+		   "a name, or numbers of type and code: echo-request, 3/1");
 }
 
 TEST(flow, columns_count_characters)

@@ -23,6 +23,7 @@ struct parser {
 	struct seg_service proto; /* protocol and family of the first word */
 	struct seg_flow *flow;
 	unsigned int assumed;
+	unsigned int read; /* bit i: PARTS[i] was here */
 	struct seg_error *err;
 };
 
@@ -89,8 +90,11 @@ static int read_proto(struct parser *p)
 		seg_error_mend(p->err, "ports stand behind the addresses: " EXAMPLE);
 		return fault(p, slash, "a flow begins with its protocol alone");
 	}
-	if (r || p->proto.any)
+	if (r || p->proto.any) {
+		seg_error_mend(p->err,
+			       "one of tcp, udp, icmp, icmpv6, sctp, or proto/0 to proto/255");
 		return fault(p, p->word, "'%.*s' is not one protocol", (int)p->len, p->word);
+	}
 	p->flow->proto = p->proto.proto;
 	next(p);
 	return 0;
@@ -129,11 +133,15 @@ static int read_port(struct parser *p, const struct parts *parts, __be16 *port)
 {
 	uint64_t number;
 
-	if (!p->proto.ports)
+	if (!p->proto.ports) {
+		seg_error_mend(p->err, "leave it out: icmp 10.0.0.1 > 10.0.0.2 echo-request");
 		return fault(p, parts->port, "this protocol has no ports");
-	if (seg_number_parse(parts->port, parts->port_len, UINT16_MAX, &number))
+	}
+	if (seg_number_parse(parts->port, parts->port_len, UINT16_MAX, &number)) {
+		seg_error_mend(p->err, "a port is a number from 0 to %u", UINT16_MAX);
 		return fault(p, parts->port, "'%.*s' is no port", (int)parts->port_len,
 			     parts->port);
+	}
 	*port = htons((uint16_t)number);
 	return 0;
 }
@@ -152,11 +160,15 @@ static int read_endpoint(struct parser *p, const char *which, __be32 to[4], __be
 		return fault(p, p->word, "'%.*s' is no address", (int)parts.address_len,
 			     parts.address);
 	family = seg_address_family(&address);
-	if (p->proto.family && p->proto.family != family)
+	if (p->proto.family && p->proto.family != family) {
+		seg_error_mend(p->err, "between these it is %s", family == 4 ? "icmp" : "icmpv6");
 		return fault(p, p->word, "%s is a protocol of IPv%u",
 			     p->proto.family == 4 ? "icmp" : "icmpv6", p->proto.family);
-	if (p->flow->family && p->flow->family != family)
+	}
+	if (p->flow->family && p->flow->family != family) {
+		seg_error_mend(p->err, "a flow has two addresses of one family");
 		return fault(p, p->word, "from IPv%u to IPv%u", p->flow->family, family);
+	}
 	p->flow->family = family;
 	memcpy(to, &address, sizeof(address));
 	r = parts.port ? read_port(p, &parts, port) : 0;
@@ -205,8 +217,10 @@ static int read_vlan(struct parser *p)
 	for (unsigned int i = 0; i < 2 && part[i]; i++) {
 		uint64_t id;
 
-		if (seg_number_parse(part[i], len[i], 4094, &id))
+		if (seg_number_parse(part[i], len[i], 4094, &id)) {
+			seg_error_mend(p->err, "an id from 0 to 4094, or two: vlan 100/200");
 			return fault(p, part[i], "'%.*s' is no VLAN id", (int)len[i], part[i]);
+		}
 		if (id) /* VID 0 carries priority only (IEEE 802.1Q) */
 			p->flow->vlan[n++] = (uint16_t)(SEG_VLAN_PRESENT | id);
 	}
@@ -222,10 +236,13 @@ static int read_flags(struct parser *p)
 			? -EINVAL
 			: seg_tcp_match_parse(p->word, p->len, &match, &nearest);
 
-	if (p->flow->proto != IPPROTO_TCP)
+	if (p->flow->proto != IPPROTO_TCP) {
+		seg_error_mend(p->err, "leave 'flags' and its value out");
 		return fault(p, p->word, "only TCP has flags");
+	}
 	if (r) {
 		mend_nearest(p, &nearest, "");
+		seg_error_mend(p->err, "flags are joined by '+': syn, syn+ack");
 		return fault(p, p->word, "'%.*s' are no TCP flags", (int)p->len, p->word);
 	}
 	p->flow->tcp_flags = match.value;
@@ -240,6 +257,7 @@ static int read_dscp(struct parser *p)
 	if (!seg_dscp_parse(p->word, p->len, &p->flow->dscp, &nearest))
 		return 0;
 	mend_nearest(p, &nearest, "");
+	seg_error_mend(p->err, "a number from 0 to 63, or a class: af11, cs1, ef");
 	return fault(p, p->word, "'%.*s' is no DSCP", (int)p->len, p->word);
 }
 
@@ -259,6 +277,7 @@ static int read_icmp_type(struct parser *p)
 
 	if (len >= (int)sizeof(text) || seg_service_parse(text, (size_t)len, &service, &nearest)) {
 		mend_nearest(p, &nearest, "");
+		seg_error_mend(p->err, "a name, or numbers of type and code: echo-request, 3/1");
 		return fault(p, p->word, "'%.*s' is no ICMP type", (int)p->len, p->word);
 	}
 	p->flow->icmp_type = (uint8_t)(service.first >> 8);
@@ -279,6 +298,9 @@ static int read_part(struct parser *p)
 		seg_nearest_offer(&nearest, PARTS[i].name);
 		if (!is(p, PARTS[i].name))
 			continue;
+		if (p->read & 1u << i)
+			return fault(p, p->word, "a second '%s'", PARTS[i].name);
+		p->read |= 1u << i;
 		next(p);
 		if (!p->len)
 			return fault(p, p->word, "'%s' needs a value", PARTS[i].name);
