@@ -350,16 +350,29 @@ def test_replay_memory_is_bounded():
         check(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 200 << 10, "memory")
 
 
+def on_terminal(folder, *argv):
+    """What a terminal shows of this command."""
+    done = subprocess.run(["script", "-qec", " ".join([XDPSEG, *argv]), "/dev/null"],
+                          cwd=folder.dir, capture_output=True, check=False,
+                          stdin=subprocess.DEVNULL, timeout=SECONDS_MAX)
+    return done.stdout
+
+
 def test_progress_is_for_terminals():
+    argv = ["replay", "-p", "good.yaml", "good.pcap", "--repeat", "30000"]
+    progress = b"\rreplay: 65536 packets"
     with Faults() as folder:
-        argv = [XDPSEG, "replay", "-p", "good.yaml", "good.pcap", "--repeat", "30000"]
-        done = subprocess.run(argv, cwd=folder.dir, capture_output=True, check=False)
-        check_equal(done.stderr, b"", "progress, no terminal")
-        done = subprocess.run(["script", "-qec", " ".join([*argv, "> /dev/null"]), "/dev/null"],
-                              cwd=folder.dir, capture_output=True, check=False,
-                              stdin=subprocess.DEVNULL)
-        check(b"\rreplay: 65536 packets" in done.stdout, f"no progress: {done.stdout}")
-        check(done.stdout.endswith(b"\r\x1b[K"), f"progress stays: {done.stdout}")
+        check_equal(folder.xdpseg(*argv).stderr, b"", "progress, no terminal")
+        shown = on_terminal(folder, *argv, "> /dev/null")
+        check(progress in shown, f"no progress: {shown}")
+        check(shown.endswith(b"\r\x1b[K"), f"progress stays: {shown}")
+        check(progress not in on_terminal(folder, *argv, "-q"), "progress, quiet")
+        check(progress not in on_terminal(folder, *argv, "--packets"), "progress among lines")
+        folder.write("cut.pcap", CAPTURE[:24] + CAPTURE[24:] * 30000 + b"cut")
+        shown = on_terminal(folder, "replay", "-p", "good.yaml", "cut.pcap", "empty", "--color=never",
+                            "> /dev/null")
+        check(progress in shown, f"no progress: {shown}")
+        check(b"\r\x1b[Kcut.pcap: " in shown, f"beside it: {shown}")
 
 
 # --- usage ------------------------------------------------------------------------

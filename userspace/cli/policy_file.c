@@ -18,6 +18,8 @@ static const char *mend_of(int errnum)
 {
 	if (errnum == ENOENT)
 		return "check the name: within a policy it is relative to the file that says it";
+	if (errnum == ENOMEM)
+		return "free memory, or raise what limits it: `ulimit -v`";
 	if (errnum == EACCES)
 		return "files are read with your rights: run it as somebody who may read this one";
 	return "name a file; a policy itself may come by '-', standard input";

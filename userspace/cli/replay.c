@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "cli.h"
@@ -170,17 +169,23 @@ static void job_close(struct job *job)
 	judge_close(&job->other);
 }
 
+/* Bytes; 0: it is no capture. Why not is said in its turn. */
+static uint64_t size_of(const char *path)
+{
+	_cleanup_capture_ struct seg_capture *capture = NULL;
+
+	return seg_capture_open(path, &capture, NULL) ? 0 : seg_capture_size(capture);
+}
+
 /* More sessions than packets there are not: room for what the files can hold. 0: not known. */
 static uint64_t packets_max(const struct job *job)
 {
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < job->cli->operands_n; i++) {
-		struct stat status;
-
-		if (stat(job->cli->operands[i], &status) || !S_ISREG(status.st_mode))
+		if (is_stdin(job->cli->operands[i]))
 			return 0;
-		bytes += (uint64_t)status.st_size;
+		bytes += size_of(job->cli->operands[i]);
 	}
 	return bytes / RECORD_MIN + 1;
 }
@@ -284,9 +289,16 @@ static int judge_capture(struct job *job, const char *path, struct seg_error *ba
 	return r ? 1 : 0;
 }
 
+static void clear_progress(const struct job *job)
+{
+	if (job->progress)
+		fputs("\r\033[K", stderr);
+}
+
 /* The one before is said now; the last one is what the verb ends with. */
 static void note_bad(struct job *job, const struct seg_error *bad)
 {
+	clear_progress(job);
 	if (job->bad_n)
 		seg_cli_report(job->cli, &job->bad);
 	job->bad = *bad;
@@ -316,8 +328,7 @@ static int all_passes(struct job *job, struct seg_error *err)
 		r = pass(job, i == 0, err);
 		job->shift += job->last - job->first + PASS_GAP_NS;
 	}
-	if (job->progress)
-		fputs("\r\033[K", stderr);
+	clear_progress(job);
 	return r;
 }
 
@@ -367,12 +378,21 @@ static int finish(const struct job *job, struct seg_error *err)
 	return -EINVAL;
 }
 
+/* On a terminal, but not among the lines of packets. */
+static bool wants_progress(const struct seg_cli *cli)
+{
+	const struct replay_options *options = cli->values;
+	bool lines = (options->packets || options->against) && isatty(STDOUT_FILENO);
+
+	return isatty(STDERR_FILENO) && !cli->global.quiet && !lines;
+}
+
 static int run(const struct seg_cli *cli, struct seg_error *err)
 {
 	_cleanup_(job_close) struct job job = {
 		.cli = cli,
 		.options = cli->values,
-		.progress = isatty(STDERR_FILENO) && !cli->global.quiet,
+		.progress = wants_progress(cli),
 	};
 	int r;
 

@@ -28,8 +28,11 @@ static int keep_words(enum libbpf_print_level level, const char *format, va_list
 
 int seg_load_error(const char *what, int errnum, struct seg_error *err)
 {
-	return seg_error_set(err, errnum, "the kernel refuses the program %s: %s (%s)", what,
-			     strerror(errnum), last_words);
+	if (errnum == EMFILE)
+		seg_error_mend(err, "raise the number of open files: `ulimit -n`");
+	return seg_error_set(err, errnum, "the kernel refuses the program %s: %s%s%s%s", what,
+			     strerror(errnum), *last_words ? " (" : "", last_words,
+			     *last_words ? ")" : "");
 }
 
 void seg_load_listen(void)

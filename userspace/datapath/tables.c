@@ -48,6 +48,8 @@ static int report(const char *name, int errnum, struct seg_error *err)
 	seg_error_set(err, errnum, "cannot make the map %s: %s", name, strerror(errnum));
 	if (errnum == ENOMEM || errnum == E2BIG)
 		seg_error_mend(err, "lower the policy's limits: sessions, half-open, denied");
+	if (errnum == EMFILE)
+		seg_error_mend(err, "raise the number of open files: `ulimit -n`");
 	return -errnum;
 }
 
