@@ -15,7 +15,9 @@ struct item {
 	uint32_t direction;          /* the endpoint that sent it */
 	struct seg_session *session; /* NULL: none */
 	uint64_t verdict;            /* its session's, of this generation; 0: none */
+	uint16_t shadow;             /* beside it */
 	struct seg_decided *decided; /* what its flow waits for; NULL: nothing */
+	bool beside;                 /* a denial of the other side, which is not its session */
 	bool over;                   /* the outcome is complete */
 };
 
@@ -68,10 +70,11 @@ static void leave(struct item *item, struct seg_outcome *o, enum seg_reason reas
 }
 
 static void leave_by_rule(struct item *item, struct seg_outcome *o, uint8_t verdict, uint32_t rule,
-			  bool log)
+			  uint16_t shadow, bool log)
 {
 	leave(item, o, verdict == SEG_VERDICT_ALLOW ? SEG_REASON_RULE_ALLOW : SEG_REASON_RULE_DENY);
 	o->rule = rule;
+	o->shadow = shadow;
 	o->flags |= SEG_OUTCOME_COUNT | (log ? SEG_OUTCOME_LOG : 0);
 }
 
@@ -90,9 +93,11 @@ static int zone_of(const struct seg_judge *judge, const uint16_t *vlan)
 	return -1;
 }
 
-static bool allows(int reason)
+/* The answer is not the last word: what comes of it depends on the VLAN, too. */
+static bool asks_for_zone(int reason)
 {
-	return reason == SEG_PARSED || verdict_of_reason[reason] == SEG_VERDICT_ALLOW;
+	return reason == SEG_PARSED || reason == SEG_REASON_FRAGMENT ||
+	       verdict_of_reason[reason] == SEG_VERDICT_ALLOW;
 }
 
 int seg_judge_parse(const struct seg_judge *judge, const uint8_t *frame, uint32_t length,
@@ -102,7 +107,9 @@ int seg_judge_parse(const struct seg_judge *judge, const uint8_t *frame, uint32_
 	int reason = seg_packet_parse(frame, frame + length, 0, c->features, c->zone, packet);
 	int zone;
 
-	if (!packet->vlan[0] || !allows(reason))
+	if (reason == SEG_REASON_FRAGMENT && c->features & SEG_FEATURE_LEARN)
+		reason = seg_parse_first_fragment(frame, frame + length, packet);
+	if (!packet->vlan[0] || !asks_for_zone(reason))
 		return reason;
 	zone = zone_of(judge, packet->vlan);
 	if (zone < 0)
@@ -127,6 +134,8 @@ static bool is_within(const struct seg_packet *packet, uint32_t length)
 static int read_packet(const struct seg_judge *judge, const struct seg_arrival *arrival,
 		       struct seg_packet *packet)
 {
+	if (arrival->meta && arrival->meta->reason == SEG_UP_FRAGMENT)
+		return SEG_REASON_FRAGMENT;
 	if (!arrival->meta)
 		return seg_judge_parse(judge, arrival->frame, arrival->length, packet);
 	*packet = arrival->meta->packet;
@@ -165,6 +174,15 @@ static void prefetch_session(const struct seg_table *table, const struct item *i
 	__builtin_prefetch(&s->gate);
 }
 
+static void read_segment(const struct seg_arrival *arrival, const struct seg_packet *packet,
+			 struct seg_segment *segment)
+{
+	const uint8_t *end = arrival->frame + arrival->length;
+
+	if (seg_segment_read(arrival->frame, end, packet, segment) && segment->flags & SEG_TCP_SYN)
+		segment->scale = seg_scale_option(arrival->frame, end, packet);
+}
+
 static void read_one(struct burst *b, uint32_t i)
 {
 	struct seg_outcome *o = &b->outcome[i];
@@ -175,6 +193,7 @@ static void read_one(struct burst *b, uint32_t i)
 	item->over = false;
 	item->session = NULL;
 	item->decided = NULL;
+	item->beside = b->arrival[i].meta && b->arrival[i].meta->reason == SEG_UP_BESIDE;
 	item->verdict = 0;
 	reason = identify(b->judge, &b->arrival[i], item);
 	if (reason != SEG_PARSED) {
@@ -182,10 +201,42 @@ static void read_one(struct burst *b, uint32_t i)
 		return;
 	}
 	o->proto = item->packet.proto;
-	o->tcp_flags = item->packet.tcp_flags;
+	if (o->proto == IPPROTO_TCP)
+		read_segment(&b->arrival[i], &item->packet, &o->segment);
 	o->flags = item->direction ? SEG_OUTCOME_REPLY : 0;
 	item->hash = seg_hash_key(&item->key, b->judge->constants);
 	prefetch_session(&b->judge->table, item, b->arrival[i].meta);
+}
+
+/* --- what may begin a flow -------------------------------------------------------- */
+
+/* Where replies are all that is seen of this host's own flows, they speak for them. */
+static bool answers_unseen(const struct seg_judge *judge, const struct seg_packet *packet)
+{
+	const uint8_t answer = SEG_TCP_SYN | SEG_TCP_ACK;
+
+	if (judge->constants->features & SEG_FEATURE_TWO_SIDED)
+		return false;
+	return packet->flags & SEG_PACKET_ICMP_REPLY ||
+	       (packet->proto == IPPROTO_TCP && (packet->tcp_flags & answer) == answer);
+}
+
+/* TCP that opens a flow, or no TCP. */
+static bool may_begin(const struct seg_packet *packet)
+{
+	const uint8_t all = SEG_TCP_SYN | SEG_TCP_ACK | SEG_TCP_RST | SEG_TCP_FIN;
+
+	return packet->proto != IPPROTO_TCP || (packet->tcp_flags & all) == SEG_TCP_SYN;
+}
+
+bool seg_is_other_denial(const struct seg_judge *judge, const struct seg_packet *packet,
+			 uint32_t direction, struct seg_session *session)
+{
+	if (seg_session_verdict(session, judge->generation) != SEG_VERDICT_DENY ||
+	    direction == seg_state_originator(seg_load(&session->state)))
+		return false;
+	return answers_unseen(judge, packet) ||
+	       (may_begin(packet) && !(packet->flags & SEG_PACKET_ICMP_REPLY));
 }
 
 /* --- look up ------------------------------------------------------------------ */
@@ -216,17 +267,19 @@ static void find_session(struct burst *b, uint32_t i)
 	struct seg_outcome *o = &b->outcome[i];
 	struct item *item = &b->item[i];
 	struct seg_session *s = meta ? queued_behind(judge, item, meta) : NULL;
+	bool queued = s || !meta;
+	uint32_t slot = s ? meta->slot : SEG_SLOT_NONE;
 
-	if (meta && meta->reason == SEG_UP_IFACE)
-		return;
-	if (s)
-		o->slot = meta->slot;
-	if (s || !meta)
-		o->flags |= SEG_OUTCOME_QUEUED;
-	if (!s)
-		s = seg_table_find(&judge->table, &item->key, &item->hash, &o->slot);
+	if (!s && !item->beside)
+		s = seg_table_find(&judge->table, &item->key, &item->hash, &slot);
 	if (!s)
 		return;
+	if (!meta && seg_is_other_denial(judge, &item->packet, item->direction, s)) {
+		item->beside = true;
+		return;
+	}
+	o->slot = slot;
+	o->flags |= queued ? SEG_OUTCOME_QUEUED : 0;
 	o->incarnation = seg_state_incarnation(seg_load(&s->state));
 	item->session = s;
 }
@@ -253,19 +306,30 @@ static void look_up(struct burst *b, uint32_t i)
 	if (!item->session)
 		return;
 	verdict = seg_load(seg_verdict_slot(item->session, b->judge->generation));
-	if (seg_verdict_generation(verdict) == b->judge->generation)
-		item->verdict = verdict;
+	if (seg_verdict_generation(verdict) != b->judge->generation)
+		return;
+	item->verdict = verdict;
+	item->shadow = seg_session_shadow(item->session, b->judge->generation);
 }
 
 /* --- what the policy is not asked for ------------------------------------------- */
 
-/* Nobody has judged this flow yet, under any policy. */
+/* Sooner here than the verdict of what it answers: that one is another worker's, which hands on
+ * before it publishes. */
+static bool is_answer(const struct item *item)
+{
+	return item->direction != seg_state_originator(seg_load(&item->session->state));
+}
+
+/* Nobody has judged this flow yet, under any policy, and nobody is about to. */
 static bool is_new(const struct burst *b, const struct item *item, uint32_t slot)
 {
 	const struct seg_decided *decided;
 
 	if (!item->session)
 		return true;
+	if (is_answer(item))
+		return false;
 	if (seg_load(&item->session->verdict[0]) || seg_load(&item->session->verdict[1]))
 		return false;
 	decided = remembered(b->flows, slot);
@@ -282,35 +346,30 @@ static void refuse(struct burst *b, uint32_t i, enum seg_reason reason)
 	leave(&b->item[i], o, reason);
 }
 
-/* Where replies are all that is seen of this host's own flows, they speak for them. */
-static bool answers_unseen(const struct burst *b, const struct seg_packet *packet)
-{
-	const uint8_t answer = SEG_TCP_SYN | SEG_TCP_ACK;
-
-	if (b->judge->constants->features & SEG_FEATURE_TWO_SIDED)
-		return false;
-	return packet->flags & SEG_PACKET_ICMP_REPLY ||
-	       (packet->proto == IPPROTO_TCP && (packet->tcp_flags & answer) == answer);
-}
-
-/* TCP that opens a flow, or no TCP. */
-static bool may_begin(const struct seg_packet *packet)
-{
-	const uint8_t all = SEG_TCP_SYN | SEG_TCP_ACK | SEG_TCP_RST | SEG_TCP_FIN;
-
-	return packet->proto != IPPROTO_TCP || (packet->tcp_flags & all) == SEG_TCP_SYN;
-}
-
 /* Why a packet of a new flow may not ask the policy, or SEG_PARSED. */
 static int unasked(const struct burst *b, const struct seg_packet *packet)
 {
-	if (answers_unseen(b, packet))
+	if (answers_unseen(b->judge, packet))
 		return SEG_PARSED;
 	if (packet->flags & SEG_PACKET_ICMP_REPLY)
 		return SEG_REASON_ICMP_UNASKED;
 	if (may_begin(packet) || b->now < b->judge->pickup_until)
 		return SEG_PARSED;
 	return SEG_REASON_TCP_MIDFLOW;
+}
+
+/* A segment that is not of its connection; what a flow says that is denied is nobody's concern. */
+static bool is_out(const struct burst *b, const struct item *item, const struct seg_outcome *o)
+{
+	bool loose = !(b->judge->constants->features & SEG_FEATURE_TWO_SIDED) ||
+		     b->judge->pickup_until == ~0ull;
+	struct seg_judged judged;
+
+	if (!item->session || o->proto != IPPROTO_TCP ||
+	    seg_state_class(seg_load(&item->session->state)) == SEG_CLASS_DENIED)
+		return false;
+	seg_session_judge(item->session, &o->segment, item->direction, loose, &judged);
+	return judged.fit == SEG_FIT_OUT;
 }
 
 /* --- ask --------------------------------------------------------------------------- */
@@ -320,7 +379,7 @@ static uint32_t originator(const struct burst *b, const struct item *item, bool 
 {
 	if (!new)
 		return seg_state_originator(seg_load(&item->session->state));
-	return item->direction ^ (answers_unseen(b, &item->packet) ? 1 : 0);
+	return item->direction ^ (answers_unseen(b->judge, &item->packet) ? 1 : 0);
 }
 
 /* Tags of VID 0 carry priority only. */
@@ -391,7 +450,7 @@ static void ask(struct burst *b, struct item *item, uint32_t slot, bool new)
 	if (!d)
 		item->decided = d = &asked->uncached[n];
 	*d = (struct seg_decided){.batch = b->flows->batch, .slot = slot};
-	if (new && !may_begin(&item->packet) && !answers_unseen(b, &item->packet))
+	if (new && !may_begin(&item->packet) && !answers_unseen(b->judge, &item->packet))
 		d->flags = SEG_OUTCOME_LOOSE;
 	make_flow(b, item, new, &asked->flow[n]);
 	asked->asker[n] = d;
@@ -412,9 +471,13 @@ static void judge_one(struct burst *b, uint32_t i)
 		refuse(b, i, SEG_REASON_BAD_L4_CHECKSUM);
 		return;
 	}
+	if (is_out(b, item, o)) {
+		leave(item, o, SEG_REASON_TCP_WINDOW);
+		return;
+	}
 	if (item->verdict) {
 		leave_by_rule(item, o, seg_verdict_action(item->verdict),
-			      seg_verdict_rule(item->verdict), false);
+			      seg_verdict_rule(item->verdict), item->shadow, false);
 		return;
 	}
 	new = is_new(b, item, o->slot);
@@ -453,9 +516,11 @@ static void conclude(struct burst *b, uint32_t i)
 		return;
 	}
 	leave_by_rule(item, o, d->decision.verdict, d->decision.rule,
-		      d->decision.flags & SEG_DECISION_LOG);
+		      seg_shadow_make(d->decision.shadow), d->decision.flags & SEG_DECISION_LOG);
 	if (item->session)
 		o->flags |= SEG_OUTCOME_PUBLISH | d->flags;
+	else if (item->beside && o->flags & SEG_OUTCOME_PASS)
+		o->flags |= SEG_OUTCOME_BEGIN;
 }
 
 static void each(struct burst *b, void (*step)(struct burst *b, uint32_t i))

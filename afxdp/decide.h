@@ -13,6 +13,7 @@
 #include "classify.h"
 #include "handover.h"
 #include "table.h"
+#include "window.h"
 
 #define SEG_BURST_MAX SEG_CLASSIFY_MAX
 #define SEG_FLOWS_MAX 1024 /* places to remember a batch's new flows in, a power of two */
@@ -34,6 +35,11 @@ enum seg_outcome_flag {
 	SEG_OUTCOME_COUNT = 1 << 5,   /* a rule decided: count it there, or in its session */
 	SEG_OUTCOME_LOG = 1 << 6,
 	SEG_OUTCOME_QUEUED = 1 << 7, /* behind its session's gate */
+	SEG_OUTCOME_HELD = 1 << 8,   /* it waits for the rest of its datagram: no exit yet */
+	SEG_OUTCOME_FRAGMENT = 1 << 9,
+	SEG_OUTCOME_FOLLOWS =
+		1 << 10,             /* a datagram's first fragment has moved the session's state */
+	SEG_OUTCOME_BEGIN = 1 << 11, /* allowed beside a denial of the other side: begin.h */
 };
 
 /* What becomes of a packet. In shared memory: a successor finishes what it says. */
@@ -47,13 +53,13 @@ struct seg_outcome {
 	uint8_t reason;      /* enum seg_reason: its exit */
 	uint8_t verdict;     /* SEG_VERDICT_ALLOW or _DENY */
 	uint8_t proto;
-	uint8_t tcp_flags;
-	uint8_t spare;
-	uint16_t flags; /* enum seg_outcome_flag */
-	uint16_t spare2;
+	uint8_t spare[2];
+	uint16_t flags;             /* enum seg_outcome_flag */
+	uint16_t shadow;            /* seg_shadow_make(); valid with SEG_OUTCOME_COUNT */
+	struct seg_segment segment; /* of TCP */
 };
 
-SEG_ASSERT_SIZE(struct seg_outcome, 32);
+SEG_ASSERT_SIZE(struct seg_outcome, 48);
 
 struct seg_judge {
 	const struct seg_image *image;
@@ -94,6 +100,13 @@ static inline void seg_flows_begin(struct seg_flows *flows)
  */
 int seg_judge_parse(const struct seg_judge *judge, const uint8_t *frame, uint32_t length,
 		    struct seg_packet *packet);
+
+/*
+ * A denial is of what one side began: this packet of the other side begins a flow of its own.
+ * `direction`: the endpoint that sent it.
+ */
+bool seg_is_other_denial(const struct seg_judge *judge, const struct seg_packet *packet,
+			 uint32_t direction, struct seg_session *session);
 
 /*
  * Decide `count` packets, at most SEG_BURST_MAX, in their order. now: ns,

@@ -47,10 +47,16 @@ static uint32_t in_flight(const struct seg_lane *lane)
 	return *lane->tx.producer - __atomic_load_n(lane->completion.producer, __ATOMIC_ACQUIRE);
 }
 
-void seg_journal_arm(struct seg_lane *lane, uint32_t count)
+/* A fragment's mark says that it was judged where its VLAN tag is taken off (seg_beside). */
+static bool is_fragment(const struct seg_outcome *o)
+{
+	return o->flags & SEG_OUTCOME_FRAGMENT;
+}
+
+void seg_journal_arm(struct seg_lane *lane, uint32_t taken, uint32_t count)
 {
 	struct seg_journal *journal = &lane->ledger->journal;
-	uint32_t passes = 0, longest = 0;
+	uint32_t passes = 0, longest = 0, veth = in_flight(lane);
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct seg_outcome *o = &journal->outcome[i];
@@ -59,12 +65,14 @@ void seg_journal_arm(struct seg_lane *lane, uint32_t count)
 			continue;
 		passes++;
 		longest = o->length > longest ? o->length : longest;
+		veth += is_fragment(o);
 	}
 	journal->count = count;
+	journal->taken = taken;
 	journal->published = 0;
-	journal->rx_until = *lane->rx.consumer + count;
+	journal->rx_until = *lane->rx.consumer + taken;
 	seg_inject_begin(&lane->inject, &journal->intent,
-			 seg_inject_choose(&lane->inject, passes, longest, in_flight(lane)));
+			 seg_inject_choose(&lane->inject, passes, longest, veth));
 	SEG_HOOK(JOURNAL_WRITTEN, NULL);
 	set(&journal->batch, lane->ledger->done + 1);
 	SEG_HOOK(JOURNAL_ARMED, NULL);
@@ -132,11 +140,19 @@ static void hand_on(struct seg_lane *lane, struct seg_journal *journal)
  * XDP's next packet of its flow would overtake it: the completion comes when the
  * stack has taken it. Mostly that was before the kick returned.
  */
-static void publish(struct seg_lane *lane, struct seg_journal *journal, uint64_t now)
+static void keep_account(struct seg_lane *lane, struct seg_journal *journal, uint64_t now)
 {
 	lane->publisher.under_way = in_flight(lane) != 0;
 	for (uint32_t i = journal->published; i < journal->count; i++)
-		seg_publish(&lane->publisher, &journal->outcome[i], &journal->published, i, now);
+		seg_publish_account(&lane->publisher, &journal->outcome[i], &journal->published, i,
+				    now);
+}
+
+/* All of it, before the first is handed on. */
+static void publish(struct seg_lane *lane, const struct seg_journal *journal, uint64_t now)
+{
+	for (uint32_t i = journal->published; i < journal->count; i++)
+		seg_publish_settle(&lane->publisher, &journal->outcome[i], now);
 }
 
 /* --- frames and account ----------------------------------------------------------- */
@@ -147,7 +163,20 @@ static bool is_with_veth(const struct seg_intent *intent, uint32_t number, uint3
 	return intent->way == SEG_WAY_VETH && number >= intent->skip && number < committed;
 }
 
-static void own_frames(struct seg_lane *lane, const struct seg_journal *journal)
+/* What a successor needs to know of it, before the frame is its. */
+static void hold(struct seg_lane *lane, const struct seg_outcome *o, uint64_t now)
+{
+	uint64_t frame = o->address >> lane->frames.shift;
+
+	lane->ledger->held[frame % SEG_FRAMES_MAX] = (struct seg_held){
+		.since = (uint32_t)(now >> SEG_TICK_SHIFT),
+		.at = (uint16_t)(o->address - (frame << lane->frames.shift)),
+		.length = (uint16_t)o->length,
+	};
+	seg_frames_own(&lane->frames, o->address, SEG_OWNER_HELD);
+}
+
+static void own_frames(struct seg_lane *lane, const struct seg_journal *journal, uint64_t now)
 {
 	uint32_t committed = seg_inject_committed(&lane->inject, &journal->intent), number = 0;
 
@@ -156,7 +185,11 @@ static void own_frames(struct seg_lane *lane, const struct seg_journal *journal)
 		bool passed = o->flags & SEG_OUTCOME_PASS;
 		bool sent = passed && is_with_veth(&journal->intent, number, committed);
 
-		seg_frames_own(&lane->frames, o->address, sent ? SEG_OWNER_TX : SEG_OWNER_FREE);
+		if (o->flags & SEG_OUTCOME_HELD)
+			hold(lane, o, now);
+		else
+			seg_frames_own(&lane->frames, o->address,
+				       sent ? SEG_OWNER_TX : SEG_OWNER_FREE);
 		number += passed;
 	}
 }
@@ -167,11 +200,13 @@ static const struct seg_account *account(struct seg_lane *lane, const struct seg
 	struct seg_account *next = &lane->ledger->account[journal->batch & 1];
 
 	*next = *in_force(lane->ledger);
-	next->consumed += journal->count;
+	next->consumed += journal->taken;
 	next->batches += 2;
 	for (uint32_t i = 0; i < journal->count; i++) {
 		struct seg_count *exit = &next->exit[journal->outcome[i].reason % SEG_REASON_MAX];
 
+		if (journal->outcome[i].flags & SEG_OUTCOME_HELD)
+			continue;
 		exit->packets++;
 		exit->bytes += journal->outcome[i].length;
 	}
@@ -191,11 +226,13 @@ static void show(struct seg_queue *queue, const struct seg_account *account)
 
 /* --- settle ------------------------------------------------------------------------ */
 
-/* Private memory only: after a death collected from the book. */
+/* Private memory only: after a death collected from the book. What is held in this batch may be let
+ * go in it, and has a second outcome then. */
 static void free_frames(struct seg_lane *lane, const struct seg_journal *journal)
 {
 	for (uint32_t i = 0; i < journal->count; i++)
-		seg_frames_reuse(&lane->frames, journal->outcome[i].address);
+		if (!(journal->outcome[i].flags & SEG_OUTCOME_HELD))
+			seg_frames_reuse(&lane->frames, journal->outcome[i].address);
 }
 
 static void retire(struct seg_lane *lane, struct seg_journal *journal,
@@ -215,12 +252,11 @@ void seg_journal_settle(struct seg_lane *lane, uint64_t now)
 
 	if (journal->batch != lane->ledger->done + 1)
 		return;
-	if (lane->publisher.generic)
-		publish(lane, journal, now);
+	publish(lane, journal, now);
 	hand_on(lane, journal);
 	SEG_HOOK(JOURNAL_HANDED_ON, NULL);
-	publish(lane, journal, now);
-	own_frames(lane, journal);
+	keep_account(lane, journal, now);
+	own_frames(lane, journal, now);
 	SEG_HOOK(JOURNAL_OWNED, NULL);
 	next = account(lane, journal);
 	SEG_HOOK(JOURNAL_ACCOUNTED, NULL);
@@ -251,4 +287,34 @@ int seg_lane_recover(struct seg_lane *lane, uint64_t now)
 	set(&lane->queue->batches, account->batches);
 	lane->queue->frames_lost += seg_frames_recover(&lane->frames, &lane->rx, &lane->tx);
 	return 0;
+}
+
+/* --- what waits ---------------------------------------------------------------------- */
+
+/* Shared memory may say anything: no packet ends beyond its frame. */
+static bool adopt(struct seg_lane *lane, const struct seg_judge *judge, uint32_t frame,
+		  uint64_t now)
+{
+	const struct seg_held *held = &lane->ledger->held[frame];
+	uint64_t age = (uint64_t)((uint32_t)(now >> SEG_TICK_SHIFT) - held->since)
+		       << SEG_TICK_SHIFT;
+
+	if ((uint32_t)held->at + held->length > 1u << lane->frames.shift)
+		return false;
+	return seg_hold_adopt(lane->hold, judge, ((uint64_t)frame << lane->frames.shift) + held->at,
+			      held->length, now - age);
+}
+
+void seg_lane_adopt(struct seg_lane *lane, const struct seg_judge *judge, uint64_t now)
+{
+	for (uint32_t i = 0; i < lane->frames.count; i++) {
+		uint64_t address = (uint64_t)i << lane->frames.shift;
+
+		if (lane->frames.book->owner[i] != SEG_OWNER_HELD || adopt(lane, judge, i, now))
+			continue;
+		seg_frames_own(&lane->frames, address, SEG_OWNER_FREE);
+		seg_frames_reuse(&lane->frames, address);
+		lane->queue->frames_lost++;
+	}
+	set(&lane->queue->held, lane->hold->gather.held);
 }

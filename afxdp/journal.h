@@ -7,9 +7,10 @@
  * into the ledger and armed by one store; from then on every step can be found
  * out from shared memory and done again or left alone:
  *
+ *   settle    what publish.h sets in sessions: may be done twice
  *   hand on   committed() of the way: the tx ring's producer, or seg_live.next
- *   publish   journal.published, see publish.h
- *   frames    owners are set: may be done twice
+ *   count     and open gates: journal.published, see publish.h
+ *   frames    owners are set, and what is held is written down: may be done twice
  *   account   absolute values, made beside the ones in force (two buffers): may be done twice
  *   release   the rx ring's consumer, an absolute value
  *   retire    ledger.done, one store: the journal is empty, the other buffer in force
@@ -18,8 +19,7 @@
  * a successor decides them anew. Queue counters are exact; a session's, or a
  * rule's, may lack the one packet at which its worker died.
  *
- * Single writer of the ledger: the queue's worker. In generic mode publishing
- * comes before handing on.
+ * Single writer of the ledger: the queue's worker.
  */
 #ifndef SEG_JOURNAL_H
 #define SEG_JOURNAL_H
@@ -29,8 +29,9 @@
 #include "handover.h"
 #include "inject.h"
 #include "publish.h"
+#include "reassembly.h"
 
-#define SEG_LEDGER_VERSION 1
+#define SEG_LEDGER_VERSION 2
 
 /* The worker's part of seg_queue, as it should be. */
 struct seg_account {
@@ -41,10 +42,10 @@ struct seg_account {
 
 struct seg_journal {
 	__u64 batch;        /* ledger.done + 1: a batch is in hand */
-	uint32_t count;     /* of outcome */
-	uint32_t rx_until;  /* the rx ring's consumer afterwards */
+	uint32_t count;     /* of outcome: of what was taken from the rx ring, and of what waited */
+	uint32_t taken;     /* from the rx ring */
+	uint32_t rx_until;  /* its consumer afterwards */
 	uint32_t published; /* outcomes whose session has its account */
-	uint32_t spare;
 	struct seg_intent intent;
 	struct seg_outcome outcome[SEG_BATCH_MAX];
 };
@@ -58,6 +59,7 @@ struct seg_ledger {
 	struct seg_gaps gaps;
 	struct seg_journal journal;
 	struct seg_book book;
+	struct seg_held held[SEG_FRAMES_MAX]; /* of frames whose owner is HELD */
 };
 
 _Static_assert(sizeof(struct seg_ledger) <= SEG_LEDGER_SIZE, "the ledger fits its memfd");
@@ -70,6 +72,7 @@ struct seg_lane {
 	struct seg_frames frames;
 	struct seg_inject inject;
 	struct seg_publisher publisher;
+	struct seg_hold *hold; /* private memory; NULL: nothing was ever held */
 };
 
 /* Take a ledger over: check it, or begin it. -EPROTO: another version's, or another UMEM's. */
@@ -82,14 +85,17 @@ void seg_journal_begin(struct seg_lane *lane);
 void seg_journal_idle(struct seg_lane *lane, uint64_t sent);
 
 /*
- * The journal's first `count` outcomes are decided; arm it. Settles nothing.
- * The rx ring holds the packets in the order of the outcomes, and the tx ring has
- * room for all of them.
+ * The journal's first `count` outcomes are decided; arm it. Settles nothing. The first `taken` are
+ * the rx ring's packets in their order, the others were held; the tx ring has room for all.
  */
-void seg_journal_arm(struct seg_lane *lane, uint32_t count);
+void seg_journal_arm(struct seg_lane *lane, uint32_t taken, uint32_t count);
 
 /* Carry out what is armed, whoever armed it; nothing if nothing is. now: ns, CLOCK_MONOTONIC. */
 void seg_journal_settle(struct seg_lane *lane, uint64_t now);
+
+/* Put what a predecessor held into lane->hold, after seg_lane_recover(). What cannot be is freed.
+ */
+void seg_lane_adopt(struct seg_lane *lane, const struct seg_judge *judge, uint64_t now);
 
 /*
  * A worker's first act: settle what a predecessor left, then find all frames.

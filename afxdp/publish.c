@@ -91,45 +91,57 @@ static void store_verdict(struct seg_session *s, const struct seg_outcome *o)
 	uint8_t flags = o->flags & SEG_OUTCOME_LOG ? SEG_VERDICT_LOG : 0;
 	uint64_t verdict = seg_verdict_make(o->verdict, flags, o->generation, o->rule);
 
+	seg_store(&s->shadow[o->generation & 1], o->shadow);
 	__atomic_store_n(seg_verdict_slot(s, o->generation), verdict, __ATOMIC_RELEASE);
 }
 
-/* What this packet does to its flow's state; in generic mode XDP sees to that. */
-static bool touch(const struct seg_publisher *p, struct seg_session *s, const struct seg_outcome *o,
+/* What this packet does to its flow's state. */
+static void touch(const struct seg_publisher *p, struct seg_session *s, const struct seg_outcome *o,
 		  uint64_t now)
 {
-	struct seg_touch how = {
+	const struct seg_touch how = {
 		.quota = p->quota,
 		.established_max = p->constants->established_max,
 		.now = (uint32_t)(now >> SEG_TICK_SHIFT),
 		.one_sided = !(p->constants->features & SEG_FEATURE_TWO_SIDED),
 	};
-	enum seg_event event = SEG_EVENT_NONE;
+	unsigned int direction = o->flags & SEG_OUTCOME_REPLY ? 1 : 0;
+	enum seg_event event = SEG_EVENT_DATA;
+	struct seg_judged judged;
 
-	if (!(o->flags & SEG_OUTCOME_PASS) || p->generic)
-		return true;
-	event = seg_event_of(o->proto, o->tcp_flags);
-	return seg_session_touch(s, event, o->proto, o->flags & SEG_OUTCOME_REPLY ? 1 : 0, &how);
+	if (o->flags & SEG_OUTCOME_FOLLOWS)
+		return;
+	if (o->reason == SEG_REASON_RULE_DENY)
+		event = SEG_EVENT_SEEN;
+	else if (!(o->flags & SEG_OUTCOME_PASS))
+		return;
+	if (event == SEG_EVENT_SEEN || o->proto != IPPROTO_TCP) {
+		seg_session_touch(s, event, o->proto, direction, &how);
+		return;
+	}
+	seg_session_judge(s, &o->segment, direction, true, &judged); /* what is out is not here */
+	event = seg_event_judged(&o->segment, judged.fit);
+	if (seg_session_touch(s, event, o->proto, direction, &how) && judged.fit != SEG_FIT_OUT)
+		seg_session_advance(s, &o->segment, direction, &judged);
 }
 
-/* What may be done twice. NULL: no session keeps this packet's account. */
-static struct seg_session *settle(const struct seg_publisher *p, const struct seg_outcome *o,
-				  uint64_t now)
+void seg_publish_settle(const struct seg_publisher *p, const struct seg_outcome *o, uint64_t now)
 {
 	struct seg_session *s = session_at(p, o->slot, o->incarnation);
 
 	if (!s)
-		return NULL;
+		return;
 	if (o->flags & SEG_OUTCOME_KILL) {
 		seg_table_kill(s, seg_load(&s->state));
-		return NULL;
+		return;
 	}
 	if (o->flags & SEG_OUTCOME_PUBLISH) {
 		if (!settle_class(p, s, o))
-			return NULL;
+			return;
 		store_verdict(s, o);
 	}
-	return touch(p, s, o, now) ? s : NULL;
+	touch(p, s, o, now);
+	SEG_HOOK(PUBLISH_SETTLED, s);
 }
 
 static void note_gap(struct seg_publisher *p, const struct seg_outcome *o, struct seg_session *s,
@@ -148,29 +160,12 @@ static void note_gap(struct seg_publisher *p, const struct seg_outcome *o, struc
 	gaps->at[i].gate = gate;
 }
 
-/* Open whatever was queued: the frame that is handed on next would be queued again. */
-static void force_open(struct seg_session *s)
-{
-	for (;;) {
-		uint64_t gate = seg_load(&s->gate);
-
-		if (gate & SEG_GATE_OPEN || seg_gate_give_up(s, gate))
-			return;
-	}
-}
-
 static void pass_gate(struct seg_publisher *p, const struct seg_outcome *o, struct seg_session *s,
 		      uint64_t now)
 {
-	bool passes = o->flags & SEG_OUTCOME_PASS;
-
 	if (!(o->flags & SEG_OUTCOME_QUEUED))
 		return;
-	if (p->generic && passes) {
-		force_open(s);
-		return;
-	}
-	if (p->under_way && passes)
+	if (p->under_way && o->flags & SEG_OUTCOME_PASS)
 		seg_gate_handle(s, 1);
 	else if (seg_gate_pass(s, 1))
 		return;
@@ -183,12 +178,13 @@ static void count_rule(const struct seg_publisher *p, const struct seg_outcome *
 
 	__atomic_fetch_add(&rule->count.packets, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&rule->count.bytes, o->length, __ATOMIC_RELAXED);
+	if (o->shadow && o->shadow <= p->rule_count)
+		__atomic_fetch_add(&p->rules[o->shadow - 1].shadow, 1, __ATOMIC_RELAXED);
 }
 
-/* In generic mode a packet that goes on is counted when it comes by again. */
 static void count(const struct seg_publisher *p, const struct seg_outcome *o, struct seg_session *s)
 {
-	if (!(o->flags & SEG_OUTCOME_COUNT) || (p->generic && o->flags & SEG_OUTCOME_PASS))
+	if (!(o->flags & SEG_OUTCOME_COUNT))
 		return;
 	if (s)
 		seg_session_count(s, o->flags & SEG_OUTCOME_REPLY ? 1 : 0, o->length);
@@ -196,23 +192,13 @@ static void count(const struct seg_publisher *p, const struct seg_outcome *o, st
 		count_rule(p, o);
 }
 
-/* In generic mode, handed on without an open session, it would come up again and again. */
-static void lose_uncached(const struct seg_publisher *p, struct seg_outcome *o,
-			  const struct seg_session *s)
+void seg_publish_account(struct seg_publisher *p, const struct seg_outcome *o, uint32_t *done,
+			 uint32_t index, uint64_t now)
 {
-	if (s || !p->generic || !(o->flags & SEG_OUTCOME_PASS))
-		return;
-	o->reason = SEG_REASON_SESSIONS_FULL;
-	o->flags &= (uint16_t) ~(SEG_OUTCOME_PASS | SEG_OUTCOME_COUNT);
-}
+	struct seg_session *s = NULL;
 
-void seg_publish(struct seg_publisher *p, struct seg_outcome *o, uint32_t *done, uint32_t index,
-		 uint64_t now)
-{
-	struct seg_session *s = settle(p, o, now);
-
-	lose_uncached(p, o, s);
-	SEG_HOOK(PUBLISH_SETTLED, s);
+	if (!(o->flags & SEG_OUTCOME_KILL))
+		s = session_at(p, o->slot, o->incarnation);
 	__atomic_store_n(done, index + 1, __ATOMIC_RELEASE);
 	SEG_HOOK(PUBLISH_NOTED, s);
 	count(p, o, s);

@@ -42,17 +42,19 @@ struct seg_publisher {
 	uint32_t denied_max;
 	bool under_way; /* frames that were handed on may not have arrived: their gates stay closed
 			 */
-	bool generic; /* a frame handed on meets XDP again: it counts, and needs an open gate now */
 	struct seg_gaps *gaps;
 };
 
 /*
- * Publish one outcome. *done is set to `index` + 1 between what may be done twice
- * and what may not. now: ns, CLOCK_MONOTONIC. In generic mode an outcome that
- * finds no session to open any more becomes a loss.
+ * What an outcome sets, before its packet is handed on: the stack may answer at once, and that
+ * is judged by what the packet did to its flow. now: ns, CLOCK_MONOTONIC.
  */
-void seg_publish(struct seg_publisher *publisher, struct seg_outcome *outcome, uint32_t *done,
-		 uint32_t index, uint64_t now);
+void seg_publish_settle(const struct seg_publisher *publisher, const struct seg_outcome *outcome,
+			uint64_t now);
+
+/* What it adds, behind that: *done is set to `index` + 1 before. */
+void seg_publish_account(struct seg_publisher *publisher, const struct seg_outcome *outcome,
+			 uint32_t *done, uint32_t index, uint64_t now);
 
 /* A predecessor died somewhere in this outcome's publishing: its gate may miss one. */
 void seg_publish_doubt(struct seg_publisher *publisher, const struct seg_outcome *outcome,

@@ -9,8 +9,13 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "begin.h"
+
 /* Batches of one turn: then the doorbell is looked at. */
 #define TURN_BATCHES 64
+
+/* So much of the UMEM may wait for the rest of its datagram. */
+#define HELD_PART 4
 
 /* Wait, ms, where something must be looked at again although nobody rings. */
 #define WAIT_FOR_GAPS 20
@@ -120,7 +125,8 @@ static int map_optional(struct seg_worker *w, struct seg_error *err)
 	return map_one(w, &zones, err);
 }
 
-static int map_rings(struct seg_worker *w, struct seg_error *err)
+static int map_rings(struct seg_worker *w, const struct seg_ring mapped[SEG_RING_KINDS],
+		     struct seg_error *err)
 {
 	const struct seg_handover *h = w->handover;
 	const struct {
@@ -138,8 +144,13 @@ static int map_rings(struct seg_worker *w, struct seg_error *err)
 	};
 
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(all); i++) {
-		int r = seg_ring_map(all[i].ring, fd_of(w, all[i].fd), all[i].kind, all[i].entries);
+		int r = 0;
 
+		if (mapped)
+			*all[i].ring = mapped[all[i].kind];
+		else
+			r = seg_ring_map(all[i].ring, fd_of(w, all[i].fd), all[i].kind,
+					 all[i].entries);
 		if (r)
 			return seg_error_set(err, -r, "the %s ring cannot be mapped: %s",
 					     all[i].name, strerror(-r));
@@ -185,8 +196,7 @@ static void join(struct seg_worker *w, struct seg_quota *quota)
 		.live_fd = fd_of(w, SEG_FD_LIVE),
 		.ifindex = h->ifindex,
 		.queue = h->queue,
-		/* in generic mode what is half handed on cannot be told from what came back */
-		.live_min = h->flags & SEG_HANDOVER_GENERIC ? UINT32_MAX : SEG_LIVE_BATCH_MIN,
+		.live_min = SEG_LIVE_BATCH_MIN,
 	};
 	lane->publisher = (struct seg_publisher){
 		.table = w->judge.table,
@@ -195,7 +205,6 @@ static void join(struct seg_worker *w, struct seg_quota *quota)
 		.rules = lane->publisher.rules,
 		.rule_count = h->rules - 1,
 		.denied_max = h->limit[SEG_CLASS_DENIED],
-		.generic = h->flags & SEG_HANDOVER_GENERIC,
 		.gaps = &lane->ledger->gaps,
 	};
 }
@@ -215,7 +224,8 @@ static int open_image(struct seg_worker *w, int fd, uint32_t generation, struct 
 	return 0;
 }
 
-int seg_worker_open(struct seg_worker *w, int fd_first, enum seg_worker_exit *how,
+int seg_worker_open(struct seg_worker *w, int fd_first,
+		    const struct seg_ring mapped[SEG_RING_KINDS], enum seg_worker_exit *how,
 		    struct seg_error *err)
 {
 	struct seg_quota *quota = NULL;
@@ -228,7 +238,7 @@ int seg_worker_open(struct seg_worker *w, int fd_first, enum seg_worker_exit *ho
 		return r;
 	*how = SEG_WORKER_EXIT_RINGS;
 	if ((r = map_memory(w, &quota, err)) || (r = map_optional(w, err)) ||
-	    (r = map_rings(w, err)))
+	    (r = map_rings(w, mapped, err)))
 		return r;
 	join(w, quota);
 	*how = SEG_WORKER_EXIT_IMAGE;
@@ -337,6 +347,10 @@ int seg_worker_start(struct seg_worker *w, enum seg_worker_exit *how, struct seg
 		return seg_error_set(err, -r, "the predecessor's ledger cannot be taken over");
 	if (successor)
 		count_one(&lane->queue->restarts);
+	lane->hold = seg_hold_new(h->frames / HELD_PART, (uintptr_t)w->umem, lane->publisher.quota);
+	if (!lane->hold)
+		return seg_error_set(err, ENOMEM, "out of memory");
+	seg_lane_adopt(lane, &w->judge, now_ns());
 	feed(w);
 	w->acknowledge = w->judge.generation;
 	w->keeper_waits = true;
@@ -354,8 +368,10 @@ static uint32_t least(uint32_t a, uint32_t b)
 static void decide(struct seg_worker *w, uint32_t count, uint64_t now)
 {
 	const struct seg_ring *rx = &w->lane.rx;
+	struct seg_outcome *outcomes = w->lane.ledger->journal.outcome;
 	struct seg_arrival arrivals[SEG_BURST_MAX];
 	bool carried = w->lane.queue->meta == SEG_META_CARRIED;
+	const struct seg_beginner beginner = {&w->judge, w->lane.publisher.quota, now};
 	uint32_t from = *rx->consumer;
 
 	seg_flows_begin(&w->flows);
@@ -372,8 +388,8 @@ static void decide(struct seg_worker *w, uint32_t count, uint64_t now)
 				.meta = carried ? (const struct seg_meta *)frame - 1 : NULL,
 			};
 		}
-		seg_decide(&w->judge, &w->flows, arrivals, &w->lane.ledger->journal.outcome[done],
-			   n, now);
+		seg_decide(&w->judge, &w->flows, arrivals, &outcomes[done], n, now);
+		seg_begin_allowed(&beginner, arrivals, &outcomes[done], n);
 	}
 }
 
@@ -381,40 +397,79 @@ static void decide(struct seg_worker *w, uint32_t count, uint64_t now)
 static void pass_all(struct seg_outcome *outcomes, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		outcomes[i].flags |= SEG_OUTCOME_PASS;
+		if (!(outcomes[i].flags & SEG_OUTCOME_HELD))
+			outcomes[i].flags |= SEG_OUTCOME_PASS;
 }
 
-/* Returns the packets that were settled; 0: none was there, or the veth is full. */
-static uint32_t batch(struct seg_worker *w, uint64_t now)
+static void judge(struct seg_worker *w, struct seg_batch *b, uint64_t now)
+{
+	w->judge.pickup_until = __atomic_load_n(&w->config->pickup_until, __ATOMIC_RELAXED);
+	decide(w, b->taken, now);
+	seg_hold_take(w->lane.hold, &w->judge, &w->flows, b, now);
+	if (!__atomic_load_n(&w->config->armed, __ATOMIC_RELAXED))
+		pass_all(b->outcome, b->total);
+}
+
+/* The next packets, if there is room for what they may drag along; none: nothing is in hand. */
+static struct seg_batch next_batch(struct seg_worker *w, uint32_t waiting)
+{
+	struct seg_lane *lane = &w->lane;
+	struct seg_batch b = {
+		.outcome = lane->ledger->journal.outcome,
+		.limit = least(SEG_BATCH_MAX, seg_ring_room(&lane->tx)),
+	};
+
+	if (b.limit > SEG_SHED_MAX)
+		b.taken = least(waiting, b.limit);
+	return b;
+}
+
+static void settle(struct seg_worker *w, const struct seg_batch *b, uint64_t now)
+{
+	struct seg_lane *lane = &w->lane;
+
+	seg_journal_arm(lane, b->taken, b->total);
+	seg_journal_settle(lane, now);
+	__atomic_store_n(&lane->queue->held, lane->hold->gather.held, __ATOMIC_RELAXED);
+	feed(w);
+}
+
+/* False: nothing was there to do, or the veth is full. */
+static bool batch(struct seg_worker *w, uint64_t now)
 {
 	struct seg_lane *lane = &w->lane;
 	uint64_t sent = __atomic_load_n(&lane->queue->sent, __ATOMIC_ACQUIRE);
 	uint32_t waiting = seg_ring_used(&lane->rx);
-	uint32_t count = least(least(waiting, SEG_BATCH_MAX), seg_ring_room(&lane->tx));
+	struct seg_batch b = next_batch(w, waiting);
 
-	if (!count) {
+	if (b.limit <= SEG_SHED_MAX || (!waiting && !seg_hold_due(lane->hold, now))) {
 		if (!waiting)
 			seg_journal_idle(lane, sent);
-		return 0;
+		return false;
 	}
 	seg_journal_begin(lane);
-	w->judge.pickup_until = __atomic_load_n(&w->config->pickup_until, __ATOMIC_RELAXED);
-	decide(w, count, now);
-	if (!__atomic_load_n(&w->config->armed, __ATOMIC_RELAXED))
-		pass_all(lane->ledger->journal.outcome, count);
-	seg_journal_arm(lane, count);
-	seg_journal_settle(lane, now);
-	feed(w);
-	return count;
+	judge(w, &b, now);
+	settle(w, &b, now);
+	return true;
 }
 
 /* --- a turn -------------------------------------------------------------------------- */
 
+/* Until a datagram that is not whole is out of time, or -1. */
+static int patience_with_held(const struct seg_hold *hold)
+{
+	uint64_t next = seg_gather_next(&hold->gather), now = now_ns();
+
+	if (!next)
+		return -1;
+	return next > now ? (int)((next - now) / 1000000) + 1 : 0;
+}
+
 static int patience(const struct seg_worker *w, int timeout)
 {
-	int own = -1;
+	int own = patience_with_held(w->lane.hold);
 
-	if (w->lane.publisher.gaps->used)
+	if (w->lane.publisher.gaps->used && (own < 0 || own > WAIT_FOR_GAPS))
 		own = WAIT_FOR_GAPS;
 	if (seg_ring_used(&w->lane.tx))
 		own = WAIT_FOR_VETH;

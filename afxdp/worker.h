@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * worker.h - one RX queue's slow path: takes batches from the rx ring, decides,
- * hands on, publishes. Single-threaded; sleeps in poll() whenever it can.
+ * settles, hands on, counts. Single-threaded; sleeps in poll() whenever it can.
  *
  * open (everything mapped, nothing touched), start (a predecessor's batch
  * finished, rings filled), confine (confine.h), run (for ever).
@@ -27,10 +27,12 @@ struct seg_worker {
 };
 
 /*
- * Map all that the handover names. 0, or -errno with what is wrong in `err` and
- * how to end in *how. Nothing is released on failure: the process ends.
+ * Map all that the handover names, but rings only if they are not `mapped` already. 0, or -errno
+ * with what is wrong in `err` and how to end in *how. Nothing is released on failure: the process
+ * ends.
  */
-int seg_worker_open(struct seg_worker *worker, int fd_first, enum seg_worker_exit *how,
+int seg_worker_open(struct seg_worker *worker, int fd_first,
+		    const struct seg_ring mapped[SEG_RING_KINDS], enum seg_worker_exit *how,
 		    struct seg_error *err);
 
 /* Finish what a predecessor left, fill the rings, tell the keeper. */

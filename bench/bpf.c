@@ -26,6 +26,18 @@ void bench_die(const char *format, ...)
 	exit(1);
 }
 
+void bench_fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("bench: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	exit(1);
+}
+
 struct bpf_object *bench_open(bench_elf elf)
 {
 	size_t size;
@@ -41,6 +53,7 @@ struct bpf_object *bench_open_file(const char *pattern)
 {
 	struct bpf_object *object = NULL;
 	struct bpf_program *program;
+	struct bpf_map *map;
 	glob_t found;
 
 	libbpf_set_print(NULL); /* it warns of sections that only its own loader reads */
@@ -51,6 +64,8 @@ struct bpf_object *bench_open_file(const char *pattern)
 		return NULL;
 	bpf_object__for_each_program(program, object)
 		bpf_program__set_type(program, BPF_PROG_TYPE_XDP);
+	bpf_object__for_each_map(map, object)
+		bpf_map__set_pin_path(map, NULL); /* nothing outlives a benchmark */
 	return object;
 }
 

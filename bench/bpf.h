@@ -13,6 +13,8 @@
 
 /* Says what and errno's text, exits 1. */
 void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+/* The same without errno: the fault is not a call's. */
+void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* What a skeleton header's NAME__elf_bytes is. */
 typedef const void *(*bench_elf)(size_t *size);

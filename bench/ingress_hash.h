@@ -33,7 +33,7 @@ struct seg_session {
 	__u64 count[2];
 	struct seg_window window[2];
 	__u16 iface[2];
-	__u32 extension;
+	__u16 shadow[2];
 };
 
 _Static_assert(sizeof(struct seg_session) ==
@@ -129,6 +129,12 @@ static __always_inline enum seg_claim seg_table_claim(const struct seg_table *ta
 static __always_inline void seg_table_publish(struct seg_session *session, __u64 state)
 {
 	seg_store(&session->state, seg_state_set_life(state, SEG_LIFE_LIVE));
+}
+
+static __always_inline bool seg_table_kill(struct seg_session *session, __u64 expected)
+{
+	return seg_cas(&session->state, expected, seg_state_set_life(expected, SEG_LIFE_DEAD)) ==
+	       expected;
 }
 
 #endif

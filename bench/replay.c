@@ -96,24 +96,34 @@ static json_t *row_json(const char *name, const struct seg_tally *tally)
 
 /* --- captures -------------------------------------------------------------------- */
 
+static void count(struct bench *bench, struct seg_tally *tally)
+{
+	struct seg_replayed result;
+
+	while (seg_replay_next(bench->replay, &result)) {
+		seg_tally_add(tally, &result);
+		seg_tally_add(&bench->all, &result);
+	}
+}
+
 /* 0: to its end; 1: broken. */
 static int pass(struct bench *bench, const char *path, struct seg_tally *tally)
 {
 	_cleanup_capture_ struct seg_capture *capture = NULL;
 	struct seg_error bad = {0}, err = {0};
 	struct seg_capture_packet packet;
-	struct seg_replayed result;
 	int r = seg_capture_open(path, &capture, &bad);
 
 	if (r)
 		return 1;
 	seg_replay_reset(bench->replay);
 	while ((r = seg_capture_next(capture, &packet, &bad)) > 0) {
-		if (seg_replay_packet(bench->replay, &packet, &result, &err))
+		if (seg_replay_packet(bench->replay, &packet, &err))
 			die(&err);
-		seg_tally_add(tally, &result);
-		seg_tally_add(&bench->all, &result);
+		count(bench, tally);
 	}
+	seg_replay_end(bench->replay);
+	count(bench, tally);
 	return r ? 1 : 0;
 }
 

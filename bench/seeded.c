@@ -143,9 +143,14 @@ static struct seg_key key_of(__u8 family, __u8 proto, __u32 flow, __u32 *directi
 	return key;
 }
 
-/* What a worker leaves behind once it has allowed a flow and the flow was answered. */
+/* What a worker leaves behind once it has allowed a flow and the flow was answered: the windows of
+ * a connection whose both ends have spoken, so that every bound is asked for. */
 static void fill(struct seg_session *session, __u32 direction)
 {
+	for (unsigned int i = 0; i < 2; i++)
+		session->window[i].traits =
+			seg_window_traits(1024, SEG_SCALE_NONE,
+					  SEG_WINDOW_SPOKEN | SEG_WINDOW_ACKED | SEG_WINDOW_SYN);
 	session->verdict[GENERATION & 1] = seg_verdict_make(SEG_VERDICT_ALLOW, 0, GENERATION, RULE);
 	session->gate = SEG_GATE_OPEN;
 	session->iface[direction] = 1;
@@ -153,7 +158,7 @@ static void fill(struct seg_session *session, __u32 direction)
 
 static __u64 established(__u32 direction)
 {
-	__u8 flags = (__u8)(SEG_SESSION_REPLIED | SEG_CLASS_ESTABLISHED << SEG_SESSION_CLASS_SHIFT);
+	__u8 flags = (__u8)(SEG_CLASS_ESTABLISHED << SEG_SESSION_CLASS_SHIFT);
 
 	if (direction)
 		flags |= SEG_SESSION_ORIGINATOR;
@@ -164,11 +169,14 @@ static void seed_table(struct bench_seeded *seeded, const struct seg_key *key, _
 {
 	struct seg_hash hash = seg_hash_key(key, &seeded->constants);
 	struct seg_session *session;
+	enum seg_claim claimed;
 	__u32 slot;
 
-	errno = ENOSPC;
-	if (seg_table_claim(&seeded->table, key, &hash, &session, &slot) != SEG_CLAIM_CLAIMED)
-		bench_die("seeding a session");
+	claimed = seg_table_claim(&seeded->table, key, &hash, &session, &slot);
+	if (claimed != SEG_CLAIM_CLAIMED)
+		bench_fail("seeding a session: %s", claimed == SEG_CLAIM_FULL
+							    ? "both its buckets are full"
+							    : "the table has it already");
 	fill(session, direction);
 	seg_table_publish(session, established(direction));
 }

@@ -19,6 +19,12 @@
 #define SEG_IFACES_MAX 64  /* interfaces of one daemon */
 #define SEG_QUEUES_MAX 256 /* RX queues of all of them together */
 #define SEG_RULES_MAX  131072
+#define SEG_SHADOW_MAX 65535 /* a rule of stage shadow is one of the first so many */
+
+/* Entry of map seg_counts: what arrives and what leaves by an interface are counted apart. */
+#define SEG_COUNTS_MAX (2 * SEG_IFACES_MAX)
+#define seg_counts_index(iface, direction)                                                         \
+	((iface) + ((direction) == SEG_EGRESS ? SEG_IFACES_MAX : 0))
 
 /* --- reasons ------------------------------------------------------------- */
 
@@ -44,7 +50,8 @@ struct seg_count {
 	__u64 bytes; /* as on the wire, L2 header included, FCS not */
 };
 
-/* Value of map seg_counts, per CPU: one entry an interface, written by XDP on that CPU only. */
+/* Value of map seg_counts, per CPU: two entries an interface, each written by one program, on that
+ * CPU only. */
 struct seg_counts {
 	struct seg_count exit[SEG_REASON_MAX];
 };
@@ -57,6 +64,7 @@ enum seg_packet_flag {
 	SEG_PACKET_ICMP_ERROR = 1 << 2, /* quotes another packet */
 	SEG_PACKET_ICMP_REPLY = 1 << 3, /* answers a request: echo reply */
 	SEG_PACKET_ROUTER_ALERT = 1 << 4,
+	SEG_PACKET_WHOLE = 1 << 5, /* a datagram that came in fragments, or in one */
 };
 
 #define SEG_VLAN_PRESENT                                                                           \
@@ -94,7 +102,13 @@ struct seg_meta {
 	__u8 reason;      /* enum seg_up_reason */
 };
 
-enum seg_up_reason { SEG_UP_MISS, SEG_UP_PENDING, SEG_UP_STALE, SEG_UP_UNCACHED, SEG_UP_IFACE };
+enum seg_up_reason {
+	SEG_UP_MISS,
+	SEG_UP_PENDING,
+	SEG_UP_UNCACHED,
+	SEG_UP_BESIDE, /* its session is a denial of what the other side began */
+	SEG_UP_FRAGMENT
+};
 
 #define SEG_SLOT_NONE 0xffffffffu
 
@@ -104,8 +118,8 @@ enum seg_up_reason { SEG_UP_MISS, SEG_UP_PENDING, SEG_UP_STALE, SEG_UP_UNCACHED,
  * Canonical: endpoint 0 is the lower one (seg_key_make), so both directions
  * have one key. IPv4 addresses are ::ffff:a.b.c.d; `family` keeps them apart
  * from such addresses on the wire, which the parser drops anyway.
- * ICMP echo: both ports are the identifier. Other ICMP, by type and code:
- * both ports are (type << 8 | code), big-endian. No ports: 0.
+ * ICMP echo: the identifier is the port of who asks, the next number the other one's.
+ * Other ICMP, by type and code: both ports are (type << 8 | code), big-endian. No ports: 0.
  * Immutable from LIVE until the slot is free.
  */
 struct seg_key {
@@ -116,20 +130,34 @@ struct seg_key {
 	__u16 zone;
 } __attribute__((aligned(8))); /* compared by words of 64 bits */
 
-/* One direction's TCP sequence window (Rooij 2001); zero: not tracked yet. */
+/*
+ * What one side of a TCP connection has said (window.h); both words by CAS.
+ *
+ * edge    sent:32 acked:32 (low to high): the sequence number behind all that it sent, and the
+ *         highest that it acknowledged
+ * traits  window:16 scale:8 flags:8 spare:32: the largest window field that it sent, in units of
+ *         2^scale. The spare halves are room for an index into a cold array (NAT, next hop)
+ */
 struct seg_window {
-	__u32 end;     /* highest sequence number + length sent */
-	__u32 max_end; /* highest the receiver allowed */
-	__u32 max_win; /* largest window offered, scaled */
-	__u8 scale;    /* window scale shift */
-	__u8 flags;
-	__u16 spare;
+	__u64 edge;
+	__u64 traits;
+};
+
+enum seg_window_flag {
+	SEG_WINDOW_SPOKEN = 1 << 0, /* `sent` is known */
+	SEG_WINDOW_ACKED = 1 << 1,  /* `acked` is */
+	SEG_WINDOW_SCALES = 1 << 2, /* it offered to scale windows, or how it began was not seen */
+	SEG_WINDOW_SYN = 1 << 3,    /* its SYN was seen */
+	SEG_WINDOW_EARLY = 1 << 4,  /* it sent data before its SYN was acknowledged */
+	SEG_WINDOW_RIVAL = 1 << 5,  /* a SYN that does not belong here was let through */
 };
 
 /*
  * 128 bytes, two adjacent cache lines: the first identifies and decides, the
  * second keeps account.
  *
+ * shadow   by generation & 1 too: the rule of stage shadow that would have decided,
+ *          + 1; 0: none. Stored before the verdict, and valid only with it
  * state    by CAS only: see SEG_STATE_*; life, L4 state, flags, incarnation
  *          and last seen share the word, so that ageing fails against a packet
  * verdict  two policy generations, slot generation & 1; each one store
@@ -145,8 +173,8 @@ struct seg_session {
 	__u64 gate;
 	__u64 count[2];
 	struct seg_window window[2];
-	__u16 iface[2];  /* expected ingress interface by direction, + 1; 0: not known yet */
-	__u32 extension; /* index into a cold array: NAT, next hop; 0: none */
+	__u16 iface[2]; /* expected ingress interface by direction, + 1; 0: not known yet */
+	__u16 shadow[2];
 };
 
 /* state: life:8 l4:8 flags:8 incarnation:8 seen:32 (low to high) */
@@ -159,28 +187,31 @@ enum seg_life { SEG_LIFE_FREE, SEG_LIFE_FILLING, SEG_LIFE_LIVE, SEG_LIFE_DEAD };
 	20 /* "seen" counts 2^20 ns (1.05 ms): wraps after 52 days, compared modularly */
 
 enum seg_l4_state {
-	SEG_L4_NEW,         /* one packet seen, no verdict yet */
-	SEG_L4_OPENING,     /* TCP SYN; others: unassured */
-	SEG_L4_ESTABLISHED, /* TCP: acknowledged; others: assured */
-	SEG_L4_CLOSING,     /* one FIN */
-	SEG_L4_TIME_WAIT,   /* both FINs */
-	SEG_L4_CLOSED,      /* RST */
+	SEG_L4_NEW,          /* one packet seen, no verdict yet */
+	SEG_L4_OPENING,      /* the originator has spoken */
+	SEG_L4_ANSWERED,     /* the other side has, too; unassured still */
+	SEG_L4_ESTABLISHED,  /* the originator has answered that */
+	SEG_L4_CLOSING,      /* TCP: a FIN of the originator's */
+	SEG_L4_CLOSING_BACK, /* of the other side's */
+	SEG_L4_TIME_WAIT,    /* of both */
+	SEG_L4_CLOSED,       /* RST */
 	SEG_L4_MAX
 };
 
 enum seg_session_flag {
 	SEG_SESSION_ORIGINATOR = 1 << 0, /* endpoint 1 began (else endpoint 0) */
-	SEG_SESSION_REPLIED = 1 << 1,
-	SEG_SESSION_LOOSE = 1 << 2, /* taken up mid-flow */
-	SEG_SESSION_FIN_0 = 1 << 3, /* endpoint 0 sent FIN */
-	SEG_SESSION_FIN_1 = 1 << 4,
+	SEG_SESSION_LOOSE = 1 << 1,      /* taken up mid-flow */
 	SEG_SESSION_CLASS_SHIFT = 6, /* two bits: enum seg_class, for the quota it is counted in */
 };
 
 /* verdict: action:8 flags:8 generation:16 rule:32; valid only if its generation is the current one
  */
 #define SEG_RULE_DEFAULT 0xffffffffu /* no rule matched: the default decided */
-enum seg_verdict_flag { SEG_VERDICT_LOG = 1 << 0 };
+enum seg_verdict_flag {
+	SEG_VERDICT_LOG = 1 << 0,
+	SEG_VERDICT_LEARNED = 1 << 1, /* by a program, which knows no rules: which one it was is for
+					 the keeper to find out */
+};
 
 /*
  * gate: created:32 (ticks) queued:15 spare:1 handled:15 open:1 (low to high).
@@ -215,7 +246,7 @@ enum seg_class {
 	SEG_CLASS_HALF_OPEN, /* pending, or opened by one side only */
 	SEG_CLASS_ESTABLISHED,
 	SEG_CLASS_DENIED,
-	SEG_CLASS_SPARE, /* two bits of the state word hold four */
+	SEG_CLASS_OWN, /* opened by this host, not established yet */
 	SEG_CLASS_MAX
 };
 
@@ -256,7 +287,8 @@ struct seg_queue {
 	__u64 restarts;    /* workers that took this queue over */
 	__u64 frames_lost; /* UMEM frames a successor could not account for: 0 unless there is a bug
 			    */
-	__u64 pad2[3];
+	__u64 held;        /* fragments that wait for the rest of their datagram */
+	__u64 pad2[2];
 	struct seg_count exit[SEG_REASON_MAX];
 };
 
@@ -268,7 +300,7 @@ struct seg_queue {
 struct seg_rule_count {
 	struct seg_count count;
 	__u64 sessions;
-	__u64 spare;
+	__u64 shadow; /* packets that a rule of stage shadow would have decided */
 };
 
 /* --- configuration ------------------------------------------------------- */
@@ -296,6 +328,13 @@ enum seg_feature {
 	SEG_FEATURE_TWO_SIDED =
 		1 << 6, /* both directions of a flow are seen here: replies need a session */
 	SEG_FEATURE_FRAGS = 1 << 7, /* frames may be longer than their linear part (Linux 5.18) */
+	SEG_FEATURE_LEARN =
+		1 << 8, /* egress: all of it is allowed, so nobody need be asked (image.h) */
+	SEG_FEATURE_OBSERVE = 1 << 9,     /* whatever is decided, every packet goes on */
+	SEG_FEATURE_UNDIRECTED = 1 << 10, /* what leaves comes by here too: a capture that says no
+					     more */
+	SEG_FEATURE_SHARED = 1 << 11,     /* called by another program (shared.bpf.c) */
+	SEG_FEATURE_GATHER = 1 << 12,     /* fragments go up, to be held until all are there */
 };
 
 /*
@@ -311,15 +350,60 @@ struct seg_constants {
 	__u32 queues;     /* of this interface */
 	__u32 half_open_max;
 	__u32 established_max;
+	__u32 frame_max; /* bytes that a frame of the worker's holds; 0: any */
+	__u32 spare;
 	__u16 zone;     /* of untagged packets here */
 	__u8 on_loss;   /* enum seg_on_loss */
 	__u8 direction; /* enum seg_direction: where packets go that come by this program */
+};
+
+#define SEG_FAILSAFES_MAX 16
+
+enum seg_failsafe_flag {
+	SEG_FAILSAFE_ANY_PROTO = 1 << 0,
+	SEG_FAILSAFE_ANYWHERE = 1 << 1, /* no address is asked for */
+};
+
+/* A service that is never cut off. */
+struct seg_failsafe_row {
+	__u32 set;         /* seg_failsafe_key.set: from where */
+	__u16 first, last; /* destination ports, or ICMP type << 8 | code; host order */
+	__u8 proto;
+	__u8 family; /* 0: both */
+	__u8 flags;  /* enum seg_failsafe_flag */
+	__u8 spare;
+};
+
+/* All of them: read-only data of its own. */
+struct seg_failsafes {
+	__u32 n;
+	__u32 spare;
+	__u64 hash; /* of what is in map seg_failsafe: equal rows and hash, equal answers */
+	struct seg_failsafe_row row[SEG_FAILSAFES_MAX];
+};
+
+/* Key of map seg_failsafe, a longest-prefix trie: made by the keeper, never changed; any value. */
+struct seg_failsafe_key {
+	__u32 length; /* in bits, of what follows */
+	__u32 set;
+	__be32 addr[4]; /* as in seg_key */
+};
+
+#define SEG_FAILSAFE_KEY_BITS 160 /* of a whole address */
+
+/* Where the egress program sends packets that a worker is to judge; read-only data of its own. */
+struct seg_port {
+	__u32 ask;     /* ifindex of the asking pair's outer end */
+	__u32 mark;    /* skb->mark of what comes back, secret; 0: nothing does... */
+	__u32 mark_in; /* ...and of what came in and has a VLAN tag */
 };
 
 /* Map seg_replay, one entry: a program with SEG_FEATURE_REPLAY and whoever runs it, in turn. */
 struct seg_replay_word {
 	__u64 now;    /* in: ns */
 	__u64 reason; /* out: enum seg_reason of the last exit */
+	__u64 length; /* in, tc: bytes of the frame, of which only the head is there; 0: that is all
+		       */
 };
 
 /* Key of map seg_zones: the VLANs that the policy names, made by the keeper; value __u16 zone. */
@@ -339,8 +423,12 @@ SEG_ASSERT_SIZE(struct seg_session, 128);
 SEG_ASSERT_SIZE(struct seg_tags, 16);
 SEG_ASSERT_SIZE(struct seg_rule_count, 32);
 SEG_ASSERT_SIZE(struct seg_config, 16);
-SEG_ASSERT_SIZE(struct seg_constants, 80);
+SEG_ASSERT_SIZE(struct seg_constants, 88);
 SEG_ASSERT_SIZE(struct seg_zone_key, 6);
+SEG_ASSERT_SIZE(struct seg_port, 12);
+SEG_ASSERT_SIZE(struct seg_failsafe_row, 12);
+SEG_ASSERT_SIZE(struct seg_failsafes, 208);
+SEG_ASSERT_SIZE(struct seg_failsafe_key, 24);
 _Static_assert(__builtin_offsetof(struct seg_session, gate) == 64,
 	       "the account starts a cache line");
 _Static_assert(__builtin_offsetof(struct seg_queue, consumed) == 64,

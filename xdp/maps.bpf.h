@@ -16,10 +16,10 @@
 
 #include "abi.h"
 
-/* Exits by reason: one entry an interface. */
+/* Exits by reason: two entries an interface, seg_counts_index(). */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SEG_IFACES_MAX);
+	__uint(max_entries, SEG_COUNTS_MAX);
 	__type(key, __u32);
 	__type(value, struct seg_counts);
 } seg_counts SEC(".maps");

@@ -10,6 +10,8 @@
 #ifndef SEG_PACKET_H
 #define SEG_PACKET_H
 
+#include <stdbool.h>
+
 #include <linux/in.h>
 #include <linux/types.h>
 
@@ -18,6 +20,8 @@
 
 /* Not answered by the parser: go on to the lookup. Otherwise an enum seg_reason is. */
 #define SEG_PARSED SEG_REASON_MAX
+/* Of the plain way only (seg_packet_parse_plain()): something is rare here. */
+#define SEG_NOT_PLAIN (SEG_PARSED + 1)
 
 #define SEG_IPPROTO_IGMP       2
 #define SEG_IPPROTO_HOP_BY_HOP 0
@@ -135,7 +139,7 @@ SEG_COLD int seg_judge_dhcp(const void *data, const void *data_end, const struct
 	return SEG_PARSED;
 }
 
-SEG_INLINE int seg_parse_udp(const void *data, const void *data_end, __u32 l4,
+SEG_INLINE int seg_parse_udp(const void *data, const void *data_end, __u32 l4, bool plain,
 			     struct seg_packet *out)
 {
 	const struct seg_udp *udp = seg_at_ip(data, data_end, out, l4, sizeof(*udp));
@@ -150,7 +154,7 @@ SEG_INLINE int seg_parse_udp(const void *data, const void *data_end, __u32 l4,
 		return SEG_REASON_UDP_LENGTH;
 	if (seg_unlikely(udp->dport == SEG_BE16(SEG_PORT_DHCP_CLIENT) ||
 			 udp->dport == SEG_BE16(SEG_PORT_DHCP6_CLIENT)))
-		return seg_judge_dhcp(data, data_end, out);
+		return plain ? SEG_NOT_PLAIN : seg_judge_dhcp(data, data_end, out);
 	return SEG_PARSED;
 }
 
@@ -217,18 +221,31 @@ enum {
 /* Source quench (RFC 6633), redirect, timestamps, and what RFC 6918 retired: 6, 15-18, 30-39. */
 #define SEG_ICMP_REFUSED (1ull << 4 | 1ull << 5 | 1ull << 6 | 0x3full << 13 | 0x3ffull << 30)
 
-/* See seg_key: an echo by its identifier, all else by type and code. */
+/* The port of who is asked: whichever two identifiers both sides use, neither's question has the
+ * key of the other's answer. */
+SEG_INLINE __be16 seg_echo_other(__be16 id)
+{
+	return SEG_BE16((__u16)(SEG_BE16(id) + 1));
+}
+
+/*
+ * See seg_key: an echo by the identifier of who asks, so that an answer has its session and another
+ * one's question with the same identifier has not (RFC 5508 3.1); all else by type and code.
+ */
 SEG_INLINE void seg_fill_icmp(const struct seg_icmp *icmp, __u8 echo, __u8 reply,
 			      struct seg_packet *out)
 {
 	out->icmp_type = icmp->type;
 	out->icmp_code = icmp->code;
-	out->sport = SEG_BE16(icmp->type << 8 | icmp->code);
-	if (icmp->type == echo || icmp->type == reply)
-		out->sport = icmp->echo.id;
+	out->sport = out->dport = SEG_BE16(icmp->type << 8 | icmp->code);
+	if (icmp->type == echo || icmp->type == reply) {
+		__be16 other = seg_echo_other(icmp->echo.id);
+
+		out->sport = icmp->type == echo ? icmp->echo.id : other;
+		out->dport = icmp->type == echo ? other : icmp->echo.id;
+	}
 	if (icmp->type == reply)
 		out->flags |= SEG_PACKET_ICMP_REPLY;
-	out->dport = out->sport;
 }
 
 SEG_INLINE int seg_judge_icmp4(const struct seg_icmp *icmp, struct seg_packet *out)
@@ -275,7 +292,8 @@ SEG_INLINE int seg_judge_neighbour(const struct seg_ip6 *ip6, const struct seg_p
 							      : 24;
 	int unspecified = seg_is_unspecified(&ip6->src);
 
-	if (packet->ttl != 255 || packet->icmp_code || packet->l4 != packet->l3 + sizeof(*ip6))
+	if (packet->ttl != 255 || packet->icmp_code || packet->l4 != packet->l3 + sizeof(*ip6) ||
+	    packet->flags & SEG_PACKET_WHOLE)
 		return SEG_REASON_OFF_LINK;
 	if (packet->l4 + size > packet->end)
 		return SEG_REASON_TRUNCATED;
@@ -364,14 +382,14 @@ SEG_COLD int seg_parse_l4_other(const void *data, const void *data_end, struct s
 	}
 }
 
-SEG_INLINE int seg_parse_l4(const void *data, const void *data_end, __u32 l4,
+SEG_INLINE int seg_parse_l4(const void *data, const void *data_end, __u32 l4, bool plain,
 			    struct seg_packet *out)
 {
 	if (seg_likely(out->proto == IPPROTO_TCP))
 		return seg_parse_tcp(data, data_end, l4, out);
 	if (seg_likely(out->proto == IPPROTO_UDP))
-		return seg_parse_udp(data, data_end, l4, out);
-	return seg_parse_l4_other(data, data_end, out);
+		return seg_parse_udp(data, data_end, l4, plain, out);
+	return plain ? SEG_NOT_PLAIN : seg_parse_l4_other(data, data_end, out);
 }
 
 /* --- IPv4 ----------------------------------------------------------------- */
@@ -462,7 +480,7 @@ SEG_INLINE int seg_mark_ip4_fragment(__be16 fragment, struct seg_packet *out)
 }
 
 SEG_INLINE int seg_parse_ip4(const void *data, const void *data_end, __u32 length, __u32 l3,
-			     struct seg_packet *out)
+			     bool plain, struct seg_packet *out)
 {
 	const struct seg_ip4 *ip = seg_at(data, data_end, l3, sizeof(*ip));
 	__u32 header = sizeof(*ip), total;
@@ -475,7 +493,7 @@ SEG_INLINE int seg_parse_ip4(const void *data, const void *data_end, __u32 lengt
 	out->tos = ip->tos;
 	out->ttl = ip->ttl;
 	if (seg_unlikely(ip->version_ihl != SEG_IP4_PLAIN)) {
-		reason = seg_check_ip4_options(data, data_end, out);
+		reason = plain ? SEG_NOT_PLAIN : seg_check_ip4_options(data, data_end, out);
 		if (reason != SEG_PARSED)
 			return reason;
 		header += 4;
@@ -493,13 +511,13 @@ SEG_INLINE int seg_parse_ip4(const void *data, const void *data_end, __u32 lengt
 	if (!ip->ttl)
 		return SEG_REASON_TTL_ZERO;
 	if (seg_unlikely(seg_ip4_special(ip))) {
-		reason = seg_check_ip4_addresses(data, data_end, out);
+		reason = plain ? SEG_NOT_PLAIN : seg_check_ip4_addresses(data, data_end, out);
 		if (reason != SEG_PARSED)
 			return reason;
 	}
 	if (seg_unlikely(ip->fragment & SEG_BE16(SEG_IP4_MORE | SEG_IP4_OFFSET)))
 		return seg_mark_ip4_fragment(ip->fragment, out);
-	return seg_parse_l4(data, data_end, l3 + header, out);
+	return seg_parse_l4(data, data_end, l3 + header, plain, out);
 }
 
 /* --- IPv6 ----------------------------------------------------------------- */
@@ -520,7 +538,7 @@ SEG_INLINE int seg_is_extension(__u8 proto)
 }
 
 /* Padding; or router alert, once, with the value that says MLD (RFC 2711 2.1). */
-SEG_INLINE int seg_option_valid(const struct seg_option *option, const struct seg_wire16 *value,
+SEG_INLINE int seg_option_valid(const struct seg_tlv *option, const struct seg_wire16 *value,
 				struct seg_packet *out)
 {
 	if (option->type == SEG_OPTION_PADN)
@@ -542,11 +560,11 @@ SEG_INLINE int seg_option_valid(const struct seg_option *option, const struct se
 SEG_COLD int seg_check_hop_by_hop(const void *data, const void *data_end, __u32 end,
 				  struct seg_packet *out)
 {
-	out->l4 += sizeof(struct seg_option); /* next header and length are as long */
+	out->l4 += sizeof(struct seg_tlv); /* next header and length are as long */
 	for (int i = 0; i < SEG_OPTIONS_MAX && out->l4 < end; i++) {
 		__u32 at = seg_l4(out), size = 1;
 		const __u8 *type = seg_at(data, data_end, at, 1);
-		const struct seg_option *option;
+		const struct seg_tlv *option;
 		const struct seg_wire16 *value;
 
 		if (!type)
@@ -573,13 +591,16 @@ SEG_INLINE __u32 seg_extension_size(const struct seg_extension *header, __u8 pro
 	return header->length * 8u + 8;
 }
 
-/* An atomic fragment is a whole datagram (RFC 6946). */
-SEG_INLINE void seg_mark_ip6_fragment(__be16 fragment, struct seg_packet *out)
+/* An atomic fragment is a whole datagram (RFC 6946). There is one such header at most (RFC
+ * 8200 4.1). */
+SEG_INLINE int seg_mark_ip6_fragment(__be16 fragment, struct seg_packet *out)
 {
-	if (fragment & SEG_BE16(0xfff9))
-		out->flags |= SEG_PACKET_FRAGMENT;
+	if (out->flags & (SEG_PACKET_FRAGMENT | SEG_PACKET_WHOLE))
+		return SEG_REASON_EXTENSION_HEADERS;
+	out->flags |= fragment & SEG_BE16(0xfff9) ? SEG_PACKET_FRAGMENT : SEG_PACKET_WHOLE;
 	if (fragment & SEG_BE16(0xfff8))
 		out->flags |= SEG_PACKET_LATER;
+	return SEG_PARSED;
 }
 
 /* An extension header's own fields; `size` is its length in bytes, `index` its place in the chain.
@@ -596,7 +617,7 @@ SEG_INLINE int seg_check_extension(const struct seg_extension *header, __u8 prot
 	if (proto == SEG_IPPROTO_AH && (size < 12 || size % 8)) /* RFC 4302 2.2, 3.3.3.2.1 */
 		return SEG_REASON_EXTENSION_HEADERS;
 	if (proto == SEG_IPPROTO_FRAGMENT)
-		seg_mark_ip6_fragment(header->fragment, out);
+		return seg_mark_ip6_fragment(header->fragment, out);
 	return SEG_PARSED;
 }
 
@@ -641,6 +662,8 @@ SEG_COLD int seg_check_extensions(const void *data, const void *data_end, struct
 	if (out->proto == SEG_IPPROTO_HOP_BY_HOP && out->l4 == out->end) /* jumbogram, RFC 2675 */
 		return SEG_REASON_EXTENSION_HEADERS;
 	reason = seg_parse_extensions(data, data_end, out);
+	if (reason == SEG_REASON_TRUNCATED && out->flags & SEG_PACKET_FRAGMENT)
+		return SEG_REASON_FRAGMENT_TINY; /* RFC 7112 5 */
 	if (reason != SEG_PARSED)
 		return reason;
 	if (out->flags & SEG_PACKET_FRAGMENT)
@@ -701,7 +724,7 @@ SEG_INLINE int seg_ip6_special(const struct seg_ip6 *ip6)
 }
 
 SEG_INLINE int seg_parse_ip6(const void *data, const void *data_end, __u32 length, __u32 l3,
-			     struct seg_packet *out)
+			     bool plain, struct seg_packet *out)
 {
 	const struct seg_ip6 *ip6 = seg_at(data, data_end, l3, sizeof(*ip6));
 	__u32 l4 = l3 + sizeof(*ip6), flow, end;
@@ -726,17 +749,17 @@ SEG_INLINE int seg_parse_ip6(const void *data, const void *data_end, __u32 lengt
 	if (seg_same_address(&ip6->src, &ip6->dst))
 		return SEG_REASON_MARTIAN;
 	if (seg_unlikely(seg_ip6_special(ip6))) {
-		reason = seg_check_ip6_addresses(data, data_end, out);
+		reason = plain ? SEG_NOT_PLAIN : seg_check_ip6_addresses(data, data_end, out);
 		if (reason != SEG_PARSED)
 			return reason;
 	}
 	if (seg_unlikely(seg_is_extension(ip6->proto))) {
-		reason = seg_check_extensions(data, data_end, out);
+		reason = plain ? SEG_NOT_PLAIN : seg_check_extensions(data, data_end, out);
 		if (reason != SEG_PARSED)
 			return reason;
 		l4 = seg_l4(out);
 	}
-	return seg_parse_l4(data, data_end, l4, out);
+	return seg_parse_l4(data, data_end, l4, plain, out);
 }
 
 /* --- Ethernet ------------------------------------------------------------- */
@@ -828,8 +851,66 @@ SEG_INLINE int seg_packet_parse(const void *data, const void *data_end, __u32 le
 		type = inner;
 	}
 	if (seg_likely(type == SEG_BE16(SEG_ETHERTYPE_IP4)))
-		return seg_parse_ip4(data, data_end, length, seg_l3(out), out);
-	return seg_parse_ip6(data, data_end, length, seg_l3(out), out);
+		return seg_parse_ip4(data, data_end, length, seg_l3(out), false, out);
+	return seg_parse_ip6(data, data_end, length, seg_l3(out), false, out);
+}
+
+/*
+ * The same for what most packets are: untagged IPv4 and IPv6 with TCP or UDP, and nothing rare
+ * about them. SEG_PARSED, or any other answer: then nothing is said, and `out` holds nothing, until
+ * seg_packet_parse() is asked. Small, so that it may stand in the hot path.
+ */
+SEG_INLINE int seg_packet_parse_plain(const void *data, const void *data_end, __u32 length,
+				      __u16 zone, struct seg_packet *out)
+{
+	const struct seg_eth *eth = seg_at(data, data_end, 0, sizeof(*eth));
+
+	*out = (struct seg_packet){.l3 = sizeof(*eth), .zone = zone};
+	if (!eth)
+		return SEG_NOT_PLAIN;
+	if (seg_likely(eth->type == SEG_BE16(SEG_ETHERTYPE_IP4)))
+		return seg_parse_ip4(data, data_end, length, sizeof(*eth), true, out);
+	if (seg_likely(eth->type == SEG_BE16(SEG_ETHERTYPE_IP6)))
+		return seg_parse_ip6(data, data_end, length, sizeof(*eth), true, out);
+	return SEG_NOT_PLAIN;
+}
+
+/*
+ * A datagram that came in fragments, put together: it begins with its IP header, and `out` has its
+ * zone and VLANs; all else is found here. Answers as seg_packet_parse() does.
+ */
+SEG_COLD int seg_packet_parse_whole(const void *data, const void *data_end, struct seg_packet *out)
+{
+	const __u8 *first = seg_at(data, data_end, 0, 1);
+
+	*out = (struct seg_packet){
+		.flags = SEG_PACKET_WHOLE, .vlan = {out->vlan[0], out->vlan[1]}, .zone = out->zone};
+	if (first && *first >> 4 == 4)
+		return seg_parse_ip4(data, data_end, 0, 0, false, out);
+	return seg_parse_ip6(data, data_end, 0, 0, false, out);
+}
+
+/*
+ * What was refused as a fragment: its ports, if it is the first one, which has the L4 header. UDP's
+ * length is the datagram's. SEG_PARSED, or the reason that answers it; FRAGMENT: a later one.
+ */
+SEG_INLINE int seg_parse_first_fragment(const void *data, const void *data_end,
+					struct seg_packet *out)
+{
+	const struct seg_udp *udp;
+
+	if (out->flags & SEG_PACKET_LATER)
+		return SEG_REASON_FRAGMENT;
+	if (out->proto == IPPROTO_TCP)
+		return seg_parse_tcp(data, data_end, seg_l4(out), out);
+	if (out->proto != IPPROTO_UDP && out->proto != SEG_IPPROTO_UDPLITE)
+		return seg_parse_l4_other(data, data_end, out);
+	udp = seg_at_ip(data, data_end, out, seg_l4(out), sizeof(*udp));
+	if (!udp)
+		return SEG_REASON_TRUNCATED;
+	out->sport = udp->sport;
+	out->dport = udp->dport;
+	return SEG_PARSED;
 }
 
 /* --- addresses ------------------------------------------------------------ */

@@ -13,7 +13,8 @@
  *          LOSS   the packet was lost although nobody wanted that
  *          UP     XDP handed it to the worker, which counts its real exit
  * path:    who answered: GUARD (parser, sanity checks, ARP/ND/DHCP),
- *          SESSION (one lookup), SLOW (the worker)
+ *          SESSION (one lookup), WILDCARD (all of its kind has this verdict), SLOW (the
+ *          worker)
  */
 #ifndef SEG_REASONS_H
 #define SEG_REASONS_H
@@ -22,15 +23,24 @@
 	/* answered by one lookup */                                                               \
 	X(SESSION_ALLOW, "session-allow", ALLOW, SESSION, "a known flow that the policy allows")   \
 	X(SESSION_DENY, "session-deny", DENY, SESSION, "a known flow that the policy denies")      \
+	X(TCP_WINDOW, "tcp-window", DENY, SESSION,                                                 \
+	  "TCP outside its connection's sequence window, or out of turn")                          \
 	X(ICMP_RELATED, "icmp-related", ALLOW, SESSION,                                            \
 	  "an ICMP error that quotes a live session")                                              \
-	X(ICMP_UNRELATED, "icmp-unrelated", DENY, SESSION, "an ICMP error that quotes no session") \
+	X(ICMP_UNRELATED, "icmp-unrelated", DENY, SESSION,                                         \
+	  "an ICMP error that quotes no session, or nothing that it sent")                         \
+	/* what this host sends, where the policy allows all of that */                            \
+	X(EGRESS_LEARNED, "egress-learned", ALLOW, WILDCARD,                                       \
+	  "a flow that this host opens: its answers are known from now on")                        \
+	X(EGRESS_ALLOW, "egress-allow", ALLOW, WILDCARD,                                           \
+	  "sent by this host, and no session is made of it")                                       \
 	/* passed before any lookup */                                                             \
 	X(ARP, "arp", ALLOW, GUARD, "ARP")                                                         \
 	X(ND, "neighbour-discovery", ALLOW, GUARD, "IPv6 neighbour discovery, hop limit 255")      \
 	X(DHCP, "dhcp", ALLOW, GUARD, "a DHCP server's answer to this host")                       \
 	X(MULTICAST_LISTENER, "multicast-listener", ALLOW, GUARD,                                  \
 	  "IGMP, or MLD with router alert")                                                        \
+	X(FAILSAFE, "failsafe", ALLOW, GUARD, "a service that is never cut off")                   \
 	X(NON_IP, "non-ip", ALLOW, GUARD, "an Ethertype other than IP, ARP or VLAN")               \
 	/* dropped before any lookup */                                                            \
 	X(TRUNCATED, "truncated", DENY, GUARD, "a header or length beyond the frame or datagram")  \
@@ -40,9 +50,21 @@
 	X(IP_OPTIONS, "ip-options", DENY, GUARD, "an IPv4 option other than router alert")         \
 	X(EXTENSION_HEADERS, "extension-headers", DENY, GUARD,                                     \
 	  "an IPv6 extension header that is malformed, deprecated or one too many")                \
-	X(FRAGMENT, "fragment", DENY, GUARD, "an IP fragment: not judged without its datagram")    \
+	X(FRAGMENT, "fragment", DENY, GUARD, "an IP fragment, where none can be held")             \
+	X(FRAGMENT_TINY, "fragment-tiny", DENY, GUARD,                                             \
+	  "a fragment that cuts the L4 header, or the IPv6 headers before it, in two")             \
+	X(FRAGMENT_LENGTH, "fragment-length", DENY, GUARD,                                         \
+	  "a fragment that is empty, no multiple of 8 long, or ends beyond 65,535")                \
+	X(FRAGMENT_OVERLAP, "fragment-overlap", DENY, GUARD,                                       \
+	  "a fragment that came before, or of a datagram whose fragments contradict each other")   \
+	X(FRAGMENT_EXCESS, "fragment-excess", DENY, GUARD,                                         \
+	  "a fragment of a datagram in over 64, or of more than may be held")                      \
+	X(FRAGMENT_TIMEOUT, "fragment-timeout", DENY, GUARD,                                       \
+	  "a fragment whose datagram was not complete after 10 s")                                 \
 	X(VLAN_UNKNOWN, "vlan-unknown", DENY, GUARD,                                               \
 	  "a VLAN that no rule names, or over two tags")                                           \
+	X(VLAN_BESIDE, "vlan-beside", DENY, GUARD,                                                 \
+	  "a VLAN tag that came beside the frame: XDP, which passed it, took it for untagged")     \
 	X(MARTIAN, "martian", DENY, GUARD, "an address that cannot be on a wire, or LAND")         \
 	X(TTL_ZERO, "ttl-zero", DENY, GUARD, "TTL or hop limit 0")                                 \
 	X(TCP_HEADER, "tcp-header", DENY, GUARD,                                                   \

@@ -19,6 +19,7 @@
 #include "abi.h"
 #include "compat.h"
 #include "state.h"
+#include "window.h"
 
 enum seg_answer {
 	SEG_ANSWER_ALLOW = SEG_VERDICT_ALLOW,
@@ -40,6 +41,11 @@ static __always_inline __u8 seg_verdict_action(__u64 verdict)
 	return (__u8)verdict;
 }
 
+static __always_inline __u8 seg_verdict_flags(__u64 verdict)
+{
+	return (__u8)(verdict >> 8);
+}
+
 static __always_inline __u16 seg_verdict_generation(__u64 verdict)
 {
 	return (__u16)(verdict >> 16);
@@ -53,6 +59,24 @@ static __always_inline __u32 seg_verdict_rule(__u64 verdict)
 static __always_inline __u64 *seg_verdict_slot(struct seg_session *s, __u32 generation)
 {
 	return &s->verdict[generation & 1];
+}
+
+static __always_inline __u16 seg_shadow_make(__u32 rule)
+{
+	return rule < SEG_SHADOW_MAX ? (__u16)(rule + 1) : 0;
+}
+
+/* The rule, or SEG_RULE_DEFAULT: none. */
+static __always_inline __u32 seg_shadow_rule(__u16 shadow)
+{
+	return shadow ? shadow - 1u : SEG_RULE_DEFAULT;
+}
+
+/* Which rule of stage shadow would have decided, for whoever read the verdict of this generation
+ * before. */
+static __always_inline __u16 seg_session_shadow(struct seg_session *s, __u32 generation)
+{
+	return seg_load(&s->shadow[generation & 1]);
 }
 
 /* The verdict of this generation, or SEG_VERDICT_NONE. */
@@ -220,6 +244,25 @@ static __always_inline __u64 seg_session_next(__u64 old, enum seg_event event, _
 	return seg_state_set_class(new, class);
 }
 
+/* Live, established, and counted as such: more of the same changes nothing but when it was seen. */
+static __always_inline bool seg_session_is_steady(__u64 state)
+{
+	const __u64 of = 0xff | 0xffull << SEG_STATE_L4_SHIFT |
+			 3ull << (SEG_STATE_FLAGS_SHIFT + SEG_SESSION_CLASS_SHIFT);
+	const __u64 steady = SEG_LIFE_LIVE | (__u64)SEG_L4_ESTABLISHED << SEG_STATE_L4_SHIFT |
+			     (__u64)SEG_CLASS_ESTABLISHED
+				     << (SEG_STATE_FLAGS_SHIFT + SEG_SESSION_CLASS_SHIFT);
+
+	return (state & of) == steady;
+}
+
+/* What seg_session_touch() does to a steady one. A lost race is left out: somebody else saw it. */
+static __always_inline void seg_session_saw(struct seg_session *s, __u64 state, __u32 now)
+{
+	if (seg_unlikely((__s32)(now - seg_state_seen(state)) >= SEG_SEEN_STEP))
+		seg_cas(&s->state, state, seg_state_set_seen(state, now));
+}
+
 #define SEG_TOUCH_TRIES 4
 
 /*
@@ -250,6 +293,91 @@ static __always_inline int seg_session_touch(struct seg_session *s, enum seg_eve
 			seg_quota_give(touch->quota, seg_state_class(new));
 	}
 	return 1;
+}
+
+/* --- TCP -------------------------------------------------------------------- */
+
+/* What a segment means to its session. */
+struct seg_judged {
+	struct seg_side own, other; /* of who sent it, and of who is to get it */
+	struct seg_fit_by by;
+	enum seg_fit fit;
+};
+
+/* Judge a segment by a session; changes nothing. `loose`: one direction may be all that is seen. */
+static __always_inline void seg_session_judge(struct seg_session *s,
+					      const struct seg_segment *segment,
+					      unsigned int direction, bool loose,
+					      struct seg_judged *judged)
+{
+	__u64 state = seg_load(&s->state);
+
+	judged->by.l4 = seg_state_l4(state);
+	judged->by.reply = direction != seg_state_originator(state);
+	judged->by.loose = loose;
+	judged->by.spare = 0;
+	seg_side_load(&s->window[direction & 1], &judged->own);
+	seg_side_load(&s->window[!(direction & 1)], &judged->other);
+	judged->fit = seg_fit(&judged->own, &judged->other, segment, &judged->by);
+}
+
+static __always_inline enum seg_event seg_event_judged(const struct seg_segment *segment,
+						       enum seg_fit fit)
+{
+	if (seg_likely(fit == SEG_FIT_IN))
+		return seg_event_of(IPPROTO_TCP, segment->flags);
+	return fit == SEG_FIT_RESTART ? SEG_EVENT_RESTART : SEG_EVENT_NONE;
+}
+
+/* Account for a judged segment in the windows, after seg_session_touch() took its event. */
+static __always_inline void seg_session_advance(struct seg_session *s,
+						const struct seg_segment *segment,
+						unsigned int direction, struct seg_judged *judged)
+{
+	seg_side_take(&judged->own, &judged->other, segment, judged->fit, &judged->by);
+	SEG_HOOK(ADVANCE_BEFORE_STORE, s);
+	if (seg_unlikely(judged->fit == SEG_FIT_RESTART ||
+			 (judged->fit == SEG_FIT_IN && seg_side_catch_up(&judged->other, segment))))
+		seg_side_store(&s->window[!(direction & 1)], &judged->other);
+	seg_side_store(&s->window[direction & 1], &judged->own);
+}
+
+/*
+ * The common case of the two above in a few words: of an established connection, a segment that
+ * fits, and neither begins nor ends anything. True: it is accounted for in the windows, and its
+ * event is SEG_EVENT_DATA. False: nothing was done.
+ */
+static __always_inline bool
+seg_session_flow(struct seg_session *s, const struct seg_segment *segment, unsigned int direction)
+{
+	struct seg_side own, other;
+
+	if (seg_unlikely((segment->flags &
+			  (SEG_TCP_ACK | SEG_TCP_SYN | SEG_TCP_FIN | SEG_TCP_RST)) != SEG_TCP_ACK))
+		return false;
+	seg_side_load(&s->window[direction & 1], &own);
+	seg_side_load(&s->window[!(direction & 1)], &other);
+	if (seg_unlikely(!(own.flags & SEG_WINDOW_SPOKEN) ||
+			 !seg_is_within(&own, &other, segment) ||
+			 seg_side_catch_up(&other, segment)))
+		return false;
+	seg_side_advance(&own, segment);
+	SEG_HOOK(ADVANCE_BEFORE_STORE, s);
+	seg_side_store(&s->window[direction & 1], &own);
+	return true;
+}
+
+/* The windows of a session that is not published yet, by the segment that began it. An answer to
+ * what was not seen proves nothing of its own opening. */
+static __always_inline void
+seg_session_begin(struct seg_session *s, const struct seg_segment *segment, unsigned int direction)
+{
+	struct seg_side own;
+
+	seg_side_begin(&own, segment);
+	if (segment->flags & SEG_TCP_ACK)
+		own.flags &= (__u8)~SEG_WINDOW_SYN;
+	seg_side_store(&s->window[direction & 1], &own);
 }
 
 #endif

@@ -35,18 +35,6 @@ static __always_inline bool seg_is_echo(__u8 proto, __u8 type)
 	return type == ICMPV6_ECHO_REQUEST || type == ICMPV6_ECHO_REPLY;
 }
 
-/* Both ports of an ICMP session, big-endian. A parser stores an echo's identifier in sport. */
-static __always_inline __be16 seg_icmp_port(const struct seg_packet *packet)
-{
-	if (seg_is_echo(packet->proto, packet->icmp_type))
-		return packet->sport;
-	const __u8 bytes[2] = {packet->icmp_type, packet->icmp_code};
-	__be16 port;
-
-	seg_copy(&port, bytes, sizeof(port));
-	return port;
-}
-
 /* Any total order does, as long as BPF and C on one machine agree: words as they are loaded. */
 static __always_inline bool seg_addr_above(const __be32 *a, const __be32 *b)
 {
@@ -100,8 +88,6 @@ static __always_inline __u32 seg_key_make(struct seg_key *key, const struct seg_
 	struct seg_endpoint high = {destination, packet->dport};
 	__u32 direction = 0;
 
-	if (seg_is_icmp(packet->proto))
-		low.port = high.port = seg_icmp_port(packet);
 	if (seg_endpoint_above(&low, &high, family)) {
 		struct seg_endpoint swapped = low;
 

@@ -84,12 +84,15 @@ static __always_inline __u64 seg_state_keep_incarnation(__u64 state)
 
 /* What a packet means to its flow; TCP's by its flags, RST before SYN before FIN. */
 enum seg_event {
-	SEG_EVENT_NONE,
+	SEG_EVENT_NONE, /* it is not even seen: its receiver is to answer it (RFC 5961) */
+	SEG_EVENT_SEEN, /* seen, and no more: a denied flow has no state */
 	SEG_EVENT_DATA,
 	SEG_EVENT_SYN,
 	SEG_EVENT_SYN_ACK,
 	SEG_EVENT_FIN,
-	SEG_EVENT_RST
+	SEG_EVENT_RST,
+	SEG_EVENT_RESTART, /* SYN+ACK: both ends have forgotten the connection before */
+	SEG_EVENT_MAX
 };
 
 #define SEG_TCP_FIN 0x01
@@ -108,61 +111,87 @@ static __always_inline enum seg_event seg_event_of(__u8 proto, __u8 tcp_flags)
 	return SEG_EVENT_FIN;
 }
 
+/*
+ * The state after a packet, by state and event: {of the originator, of the other side}.
+ *
+ * Every protocol opens by the first column (RFC 4787 4.3: what comes back keeps nothing
+ * open by itself); the rest is TCP, RFC 9293 3.3.2 as one who stands between the two sees
+ * it. Which packets count is window.h's to say.
+ */
+#define OP SEG_L4_OPENING
+#define AN SEG_L4_ANSWERED
+#define ES SEG_L4_ESTABLISHED
+#define CL SEG_L4_CLOSING
+#define CB SEG_L4_CLOSING_BACK
+#define TW SEG_L4_TIME_WAIT
+#define CD SEG_L4_CLOSED
+/* clang-format off */
+static const __u8 seg_l4_next[SEG_L4_MAX][SEG_EVENT_MAX][2] = {
+	/*                                          DATA      SYN       SYN_ACK   FIN       RST       RESTART */
+	[SEG_L4_NEW]          = {[SEG_EVENT_DATA] = {OP, AN}, {OP, AN}, {OP, AN}, {CL, CB}, {CD, CD}, {OP, AN}},
+	[SEG_L4_OPENING]      = {[SEG_EVENT_DATA] = {OP, AN}, {OP, AN}, {OP, AN}, {CL, CB}, {CD, CD}, {OP, AN}},
+	[SEG_L4_ANSWERED]     = {[SEG_EVENT_DATA] = {ES, AN}, {AN, AN}, {AN, AN}, {CL, CB}, {CD, CD}, {AN, AN}},
+	[SEG_L4_ESTABLISHED]  = {[SEG_EVENT_DATA] = {ES, ES}, {ES, ES}, {ES, ES}, {CL, CB}, {CD, CD}, {AN, AN}},
+	[SEG_L4_CLOSING]      = {[SEG_EVENT_DATA] = {CL, CL}, {CL, CL}, {CL, CL}, {CL, TW}, {CD, CD}, {AN, AN}},
+	[SEG_L4_CLOSING_BACK] = {[SEG_EVENT_DATA] = {CB, CB}, {CB, CB}, {CB, CB}, {TW, CB}, {CD, CD}, {AN, AN}},
+	[SEG_L4_TIME_WAIT]    = {[SEG_EVENT_DATA] = {TW, TW}, {TW, TW}, {TW, TW}, {TW, TW}, {CD, CD}, {AN, AN}},
+	[SEG_L4_CLOSED]       = {[SEG_EVENT_DATA] = {CD, CD}, {CD, CD}, {CD, CD}, {CD, CD}, {CD, CD}, {AN, AN}},
+};
+/* clang-format on */
+#undef OP
+#undef AN
+#undef ES
+#undef CL
+#undef CB
+#undef TW
+#undef CD
+
+_Static_assert(SEG_L4_MAX == 8 && SEG_EVENT_MAX == 8, "both are masked by 7");
+
 /* "Seen" is refreshed only this often: a busy flow need not write a word for every packet. */
 #define SEG_SEEN_STEP 128 /* ticks: 134 ms */
 
-static __always_inline __u8 seg_l4_after_fin(__u8 flags)
+static __always_inline __u64 seg_state_set_l4(__u64 state, __u8 l4)
 {
-	const __u8 both = SEG_SESSION_FIN_0 | SEG_SESSION_FIN_1;
-
-	return (flags & both) == both ? SEG_L4_TIME_WAIT : SEG_L4_CLOSING;
+	return (state & ~(0xffull << SEG_STATE_L4_SHIFT)) | (__u64)l4 << SEG_STATE_L4_SHIFT;
 }
 
-/*
- * The state after a packet, without its class. `reply`: it comes from the side
- * that did not begin. A flow is ESTABLISHED when its originator speaks again
- * after a reply; where replies are not seen (`one_sided`: no egress program
- * here), TCP is once its originator acknowledges, and nothing else ever is.
+/* Where replies are not seen (`one_sided`: no egress program here), TCP passes for answered. */
+static __always_inline __u8 seg_l4_after(__u8 l4, enum seg_event event, __u8 proto, int reply,
+					 int one_sided)
+{
+	if (event < SEG_EVENT_DATA)
+		return l4;
+	if (seg_unlikely(one_sided) && proto == IPPROTO_TCP && l4 == SEG_L4_OPENING)
+		l4 = SEG_L4_ANSWERED;
+	return seg_l4_next[l4 & 7][event & 7][reply ? 1 : 0];
+}
+
+/* The state after a packet, without its class. `reply`: it comes from the side that did not begin.
  */
 static __always_inline __u64 seg_state_after(__u64 state, enum seg_event event, __u8 proto,
 					     int reply, int one_sided, __u32 now)
 {
-	__u8 l4 = seg_state_l4(state), flags = seg_state_flags(state);
-	__u32 seen = seg_state_seen(state);
+	__u32 since = now - seg_state_seen(state);
 
-	if (now - seen >= SEG_SEEN_STEP && (__s32)(now - seen) > 0)
-		seen = now;
-	if (reply && event)
-		flags |= SEG_SESSION_REPLIED;
-	switch (event) {
-	case SEG_EVENT_NONE: /* seen, and no more: a denied flow has no state */
-		break;
-	case SEG_EVENT_DATA:
-		if (l4 == SEG_L4_OPENING && !reply &&
-		    (flags & SEG_SESSION_REPLIED || (one_sided && proto == IPPROTO_TCP)))
-			l4 = SEG_L4_ESTABLISHED;
-		break;
-	case SEG_EVENT_SYN:
-	case SEG_EVENT_SYN_ACK: /* no opening but an answer to one, unless that was not seen */
-		if (event == SEG_EVENT_SYN_ACK && !one_sided)
-			break;
-		if (l4 >= SEG_L4_CLOSING && !reply) { /* the ports are used again */
-			l4 = SEG_L4_OPENING;
-			flags &= (__u8) ~(SEG_SESSION_REPLIED | SEG_SESSION_FIN_0 |
-					  SEG_SESSION_FIN_1);
-		}
-		break;
-	case SEG_EVENT_FIN:
-		flags |= (reply ? 1 : 0) == (flags & SEG_SESSION_ORIGINATOR) ? SEG_SESSION_FIN_0
-									     : SEG_SESSION_FIN_1;
-		if (l4 < SEG_L4_CLOSED)
-			l4 = seg_l4_after_fin(flags);
-		break;
-	case SEG_EVENT_RST:
-		l4 = SEG_L4_CLOSED;
-		break;
-	}
-	return seg_state_make(seg_state_life(state), l4, flags, seg_state_incarnation(state), seen);
+	if (event == SEG_EVENT_NONE)
+		return state;
+	if (since >= SEG_SEEN_STEP && (__s32)since > 0)
+		state = seg_state_set_seen(state, now);
+	return seg_state_set_l4(state,
+				seg_l4_after(seg_state_l4(state), event, proto, reply, one_sided));
+}
+
+/*
+ * What begins a connection where the one before is over has a session of its own, and
+ * the policy is asked again: it may come from the other side (RFC 9293 3.6.1). While
+ * one side can still speak, a SYN ends nothing (RFC 5961 4).
+ */
+static __always_inline bool seg_state_is_over(__u64 state, __u8 tcp_flags, int one_sided)
+{
+	__u8 syn = SEG_TCP_SYN | (one_sided ? 0 : SEG_TCP_ACK);
+
+	return (tcp_flags & syn) == SEG_TCP_SYN && seg_state_l4(state) >= SEG_L4_TIME_WAIT;
 }
 
 /* The class that a state asks for. Denied sessions stay what they are. */

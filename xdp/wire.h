@@ -114,7 +114,7 @@ struct seg_extension {
 	__be32 rest;
 } SEG_WIRE;
 
-struct seg_option { /* of a hop-by-hop or destination options header */
+struct seg_tlv { /* of a hop-by-hop or destination options header */
 	__u8 type;
 	__u8 length;
 } SEG_WIRE;
@@ -224,7 +224,7 @@ SEG_ASSERT_WIRE(arp, 28);
 SEG_ASSERT_WIRE(ip4, 20);
 SEG_ASSERT_WIRE(ip6, 40);
 SEG_ASSERT_WIRE(extension, 8);
-SEG_ASSERT_WIRE(option, 2);
+SEG_ASSERT_WIRE(tlv, 2);
 SEG_ASSERT_WIRE(tcp, 20);
 SEG_ASSERT_WIRE(udp, 8);
 SEG_ASSERT_WIRE(sctp, 12);

@@ -1,38 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ClassBench sets from $XDPSEG_CORPUS: each set whose expected answers are
- * there is written as a policy, compiled, and asked its whole trace. Sets too
- * large for that are asked for $SECONDS_EACH (7) seconds, spread over the trace.
- *
- * Sets use some protocols without ports as if they had: these are renamed.
+ * ClassBench sets from $XDPSEG_CORPUS: each set whose expected answers are there is written as
+ * a policy, compiled, and asked its whole trace in every way a lookup is done here. $HEADERS
+ * (2000) random headers a set are judged by a scan of all rules as well.
  */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 #include <time.h>
-#include <zlib.h>
 
-#include "classify.h"
+#include "corpus/classbench_sets.h"
 #include "policy.h"
+#include "random.h"
 
 #define SKIPPED 77 /* Meson's exit code for a test that could not run */
 #define BATCH   SEG_CLASSIFY_MAX
 
-struct set {
-	char *text; /* the policy */
-	size_t text_len;
-	struct seg_flow *flows;
-	long *expected;
-	unsigned int rules, n;
-};
-
-static void set_free(struct set *set)
-{
-	free(set->text);
-	free(set->flows);
-	free(set->expected);
-}
+static __u64 seed;
 
 static int64_t now_ns(void)
 {
@@ -42,156 +26,93 @@ static int64_t now_ns(void)
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-/* The file, or the same with .gz behind it; gzopen() reads both. */
-static gzFile open_either(const char *base, const char *suffix)
+/* How many answers were wrong; ns for all of them. */
+static unsigned int trace_judge(const struct seg_image *image, const struct seg_classbench *set,
+				enum seg_lookup_way way, int64_t *ns)
 {
-	char path[3 * PATH_MAX];
-	gzFile f;
-
-	snprintf(path, sizeof(path), "%s%s", base, suffix);
-	f = gzopen(path, "r");
-	if (f)
-		return f;
-	snprintf(path, sizeof(path), "%s%s.gz", base, suffix);
-	return gzopen(path, "r");
-}
-
-static unsigned int with_ports(unsigned int proto)
-{
-	return proto == 7 ? IPPROTO_SCTP : proto == 8 ? IPPROTO_DCCP : proto;
-}
-
-static void service_write(FILE *out, const unsigned int dport[2], unsigned int proto)
-{
-	const char *name = proto == IPPROTO_TCP    ? "tcp"
-			   : proto == IPPROTO_UDP  ? "udp"
-			   : proto == IPPROTO_SCTP ? "sctp"
-			   : proto == IPPROTO_DCCP ? "dccp"
-						   : NULL;
-
-	if (name)
-		fprintf(out, ", service: %s/%u-%u", name, dport[0], dport[1]);
-	else
-		fprintf(out, ", service: proto/%u", proto);
-}
-
-/* "@a.b.c.d/l a.b.c.d/l low : high low : high 0xproto/0xmask ...", masked as the oracle does. */
-static int rule_write(FILE *out, const char *line)
-{
-	unsigned int a[4], b[4], src_len, dst_len, sport[2], dport[2], proto, mask;
-
-	if (sscanf(line, "@%u.%u.%u.%u/%u %u.%u.%u.%u/%u %u : %u %u : %u %x/%x", &a[0], &a[1],
-		   &a[2], &a[3], &src_len, &b[0], &b[1], &b[2], &b[3], &dst_len, &sport[0],
-		   &sport[1], &dport[0], &dport[1], &proto, &mask) != 16)
-		return 0;
-	const uint32_t src = (a[0] << 24 | a[1] << 16 | a[2] << 8 | a[3]) &
-			     (src_len ? UINT32_MAX << (32 - src_len) : 0);
-	const uint32_t dst = (b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3]) &
-			     (dst_len ? UINT32_MAX << (32 - dst_len) : 0);
-
-	fprintf(out, "- {action: deny, from: %u.%u.%u.%u/%u, to: %u.%u.%u.%u/%u", src >> 24,
-		src >> 16 & 255, src >> 8 & 255, src & 255, src_len, dst >> 24, dst >> 16 & 255,
-		dst >> 8 & 255, dst & 255, dst_len);
-	if (mask)
-		service_write(out, dport, with_ports(proto));
-	if (sport[0] || sport[1] != 65535)
-		fprintf(out, ", source-port: %u-%u", sport[0], sport[1]);
-	fputs("}\n", out);
-	return 1;
-}
-
-static int rules_read(struct set *set, const char *base)
-{
-	gzFile in = open_either(base, "");
-	FILE *out = open_memstream(&set->text, &set->text_len);
-	char line[512];
-
-	fputs("version: 1\nrules:\n", out);
-	while (in && gzgets(in, line, sizeof(line)))
-		set->rules += (unsigned int)rule_write(out, line);
-	fclose(out);
-	if (in)
-		gzclose(in);
-	return set->rules ? 0 : -1;
-}
-
-static struct seg_flow flow_of(const unsigned int field[5])
-{
-	struct seg_flow flow = {.family = 4, .proto = (uint8_t)with_ports(field[4])};
-
-	flow.src[2] = flow.dst[2] = htonl(0xffff);
-	flow.src[3] = htonl(field[0]);
-	flow.dst[3] = htonl(field[1]);
-	flow.sport = htons((uint16_t)field[2]);
-	flow.dport = htons((uint16_t)field[3]);
-	return flow;
-}
-
-static int trace_read(struct set *set, const char *base)
-{
-	gzFile trace = open_either(base, "_trace"), expect = open_either(base, "_expect");
-	char line[512], answer[64];
-	unsigned int room = 0, f[5];
-
-	while (trace && expect && gzgets(trace, line, sizeof(line)) &&
-	       gzgets(expect, answer, sizeof(answer))) {
-		if (sscanf(line, "%u %u %u %u %u", &f[0], &f[1], &f[2], &f[3], &f[4]) != 5)
-			continue;
-		if (set->n == room) {
-			room = room * 2 + 1024;
-			set->flows = realloc(set->flows, room * sizeof(*set->flows));
-			set->expected = realloc(set->expected, room * sizeof(*set->expected));
-		}
-		set->flows[set->n] = flow_of(f);
-		set->expected[set->n++] = strtol(answer, NULL, 10);
-	}
-	if (trace)
-		gzclose(trace);
-	if (expect)
-		gzclose(expect);
-	return set->n ? 0 : -1;
-}
-
-static int64_t seconds_each(void)
-{
-	const char *given = getenv("SECONDS_EACH");
-
-	return given ? atoll(given) : 7;
-}
-
-/* Batches in an order that spreads over the trace; how many answers were wrong. */
-static unsigned int trace_judge(const struct seg_image *image, const struct set *set,
-				unsigned int *judged, int64_t *ns)
-{
-	unsigned int batches = (set->n + BATCH - 1) / BATCH, wrong = 0;
-	int64_t limit = seconds_each() * 1000000000ll;
 	struct seg_decision out[BATCH];
+	unsigned int wrong = 0;
 
-	*judged = 0;
 	*ns = 0;
-	for (unsigned int i = 0; i < batches && *ns < limit; i++) {
-		unsigned int first = (unsigned int)((uint64_t)i * 7919 % batches) * BATCH;
+	for (unsigned int first = 0; first < set->n; first += BATCH) {
 		unsigned int n = set->n - first < BATCH ? set->n - first : BATCH;
 		int64_t before = now_ns();
 
-		seg_image_classify(image, set->flows + first, out, n);
+		seg_image_classify_by(way, image, set->flows + first, out, n);
 		*ns += now_ns() - before;
-		*judged += n;
 		for (unsigned int j = 0; j < n; j++)
 			wrong += (long)(int32_t)out[j].rule != set->expected[first + j];
 	}
 	return wrong;
 }
 
+/* Fields of one flow each, so that some rule is met more often than never. */
+static struct seg_flow header_make(const struct seg_classbench *set)
+{
+	struct seg_flow flow = set->flows[seg_random(&seed) % set->n];
+	const struct seg_flow *other = &set->flows[seg_random(&seed) % set->n];
+	__u64 bits = seg_random(&seed);
+
+	if (bits & 1)
+		flow.src[3] = bits & 2 ? other->src[3] : (__be32)(bits >> 32);
+	if (bits & 4)
+		flow.dst[3] = bits & 8 ? other->dst[3] : (__be32)seg_random(&seed);
+	if (bits & 16)
+		flow.sport = bits & 32 ? other->sport : (__be16)(bits >> 8);
+	if (bits & 64)
+		flow.dport = bits & 128 ? other->dport : (__be16)(bits >> 24);
+	return flow;
+}
+
+static unsigned int headers_judge(const struct seg_image *image, const struct seg_classbench *set,
+				  unsigned int headers)
+{
+	struct seg_decision out[BATCH];
+	struct seg_flow flows[BATCH];
+	unsigned int wrong = 0;
+
+	for (unsigned int done = 0; done < headers; done += BATCH) {
+		for (unsigned int i = 0; i < BATCH; i++)
+			flows[i] = header_make(set);
+		seg_image_classify_by(done / BATCH % (seg_lookup_best() + 1), image, flows, out,
+				      BATCH);
+		for (unsigned int i = 0; i < BATCH; i++)
+			wrong += seg_image_scan(image, &flows[i]).rule != out[i].rule;
+	}
+	return wrong;
+}
+
+static unsigned int headers_each(void)
+{
+	const char *given = getenv("HEADERS");
+
+	return given ? (unsigned int)strtoul(given, NULL, 0) : 2000;
+}
+
+static unsigned int image_judge(const struct seg_image *image, const struct seg_classbench *set)
+{
+	unsigned int wrong = headers_judge(image, set, headers_each());
+
+	for (enum seg_lookup_way way = 0; way < SEG_LOOKUP_WAYS; way++) {
+		int64_t ns = 0;
+
+		if (!seg_lookup_runs(way))
+			continue;
+		wrong += trace_judge(image, set, way, &ns);
+		printf("  %s %5" PRId64 " ns", seg_lookup_name(way), ns / set->n);
+	}
+	return wrong;
+}
+
 static int set_run(const char *base)
 {
-	_cleanup_(set_free) struct set set = {0};
+	_cleanup_(seg_classbench_free) struct seg_classbench set = {0};
 	_cleanup_image_ struct seg_image *image = NULL;
 	struct seg_error err = {0};
-	unsigned int judged, wrong;
-	int64_t before, compiled, ns;
+	unsigned int wrong;
+	int64_t before;
 
-	if (rules_read(&set, base) || trace_read(&set, base)) {
+	if (seg_classbench_read(&set, base)) {
 		fprintf(stderr, "%s: no rules or no trace\n", base);
 		return 1;
 	}
@@ -201,42 +122,22 @@ static int set_run(const char *base)
 		seg_error_print(&err, stderr, 0);
 		return 1;
 	}
-	compiled = now_ns() - before;
-	wrong = trace_judge(image, &set, &judged, &ns);
-	printf("%-12s %6u rules  compiled in %4" PRId64 " ms  %9zu bytes  %6u flows  %7" PRId64
-	       " ns a flow  %u wrong\n",
-	       strrchr(base, '/') + 1, set.rules, compiled / 1000000, seg_image_size(image), judged,
-	       ns / judged, wrong);
+	printf("%-12s %6u rules  compiled in %4" PRId64 " ms  %9zu bytes  %6u flows",
+	       strrchr(base, '/') + 1, set.rules, (now_ns() - before) / 1000000,
+	       seg_image_size(image), set.n);
+	wrong = image_judge(image, &set);
+	printf("  %u wrong\n", wrong);
 	fflush(stdout);
 	return wrong != 0;
-}
-
-/* rules.tsv's first column: the path; its second: what the file is. */
-static int sets_run(const char *corpus, FILE *list, unsigned int *sets)
-{
-	char line[4096], base[2 * PATH_MAX];
-	int failed = 0;
-
-	while (fgets(line, sizeof(line), list)) {
-		char *type = strchr(line, '\t'), *end = strstr(line, "_expect.gz\t");
-
-		if (!type || !end || strncmp(type, "\toracle\t", 8))
-			continue;
-		*end = '\0';
-		snprintf(base, sizeof(base), "%s/%s", corpus, line);
-		failed |= set_run(base);
-		++*sets;
-	}
-	return failed;
 }
 
 int main(void)
 {
 	const char *corpus = getenv("XDPSEG_CORPUS");
 	_cleanup_fclose_ FILE *list = NULL;
-	char path[PATH_MAX];
+	char path[PATH_MAX], base[2 * PATH_MAX];
 	unsigned int sets = 0;
-	int failed;
+	int failed = 0;
 
 	if (!corpus) {
 		fputs("not run: XDPSEG_CORPUS does not name a corpus\n", stderr);
@@ -248,7 +149,9 @@ int main(void)
 		fprintf(stderr, "%s cannot be opened\n", path);
 		return 1;
 	}
-	failed = sets_run(corpus, list, &sets);
+	seed = seg_random_seed();
+	for (; seg_classbench_next(list, corpus, base, sizeof(base)); sets++)
+		failed |= set_run(base);
 	printf("%u sets\n", sets);
 	return failed || !sets;
 }

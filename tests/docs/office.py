@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../model")
 
-from build import ACK, FIN, PSH, SYN, echo, ethernet, tcp_packet, udp_packet  # noqa: E402
+from build import ACK, FIN, PSH, SYN, echo, ethernet, ip, tcp, tcp_packet, udp_packet  # noqa: E402
 from capture import write as write_pcap  # noqa: E402
 
 SERVER, ADMIN, NOBODY, RESOLVER = "198.51.100.1", "192.0.2.10", "203.0.113.9", "198.51.100.53"
@@ -17,11 +17,19 @@ START = 1_700_000_000 * 10**9
 
 def talk(client, sport, dport):
     """A short conversation, opened by the client and closed by both."""
-    there, back = (client, SERVER, sport, dport), (SERVER, client, dport, sport)
+    ends = {True: (client, SERVER, sport, dport), False: (SERVER, client, dport, sport)}
+    sent = {True: 1000, False: 5000}
+
+    def say(is_client, flags, data=b""):
+        seq, ack = sent[is_client], sent[not is_client] if flags & ACK else 0
+        sent[is_client] += len(data) + (flags & (SYN | FIN) != 0)
+        src, dst, *ports = ends[is_client]
+        return ip(src, dst, 6, tcp(src, dst, *ports, flags, data, seq=seq, ack=ack))
+
     return [
-        tcp_packet(*there, SYN), tcp_packet(*back, SYN | ACK), tcp_packet(*there, ACK),
-        tcp_packet(*there, ACK | PSH, b"hello"), tcp_packet(*back, ACK | PSH, b"hello"),
-        tcp_packet(*there, ACK | FIN), tcp_packet(*back, ACK | FIN), tcp_packet(*there, ACK),
+        say(True, SYN), say(False, SYN | ACK), say(True, ACK),
+        say(True, ACK | PSH, b"hello"), say(False, ACK | PSH, b"hello"),
+        say(True, ACK | FIN), say(False, ACK | FIN), say(True, ACK),
     ]
 
 

@@ -27,6 +27,7 @@ static void use(const struct seg_image *image)
 	static const uint8_t PROTOS[] = {1, 6, 17, 47, 58};
 	struct seg_flow flows[20];
 	struct seg_decision out[20];
+	struct seg_region region;
 	const struct seg_vlan *vlans;
 	struct seg_rule_info info;
 	struct seg_need need;
@@ -38,7 +39,11 @@ static void use(const struct seg_image *image)
 		flows[i].direction = (uint8_t)(i % SEG_DIRECTION_MAX);
 		flows[i].vlan[0] = flows[i].vlan[1] = 0;
 	}
-	seg_image_classify(image, flows, out, 20);
+	for (enum seg_lookup_way way = 0; way < SEG_LOOKUP_WAYS; way++)
+		if (seg_lookup_runs(way))
+			seg_image_classify_by(way, image, flows, out, 20);
+	for (unsigned int i = 0; i < 20; i++)
+		seg_image_region(image, &flows[i], &region);
 	for (unsigned int i = 0; i < 20; i++)
 		(void)strlen(seg_image_failsafe_name(image, seg_image_failsafe(image, &flows[i])));
 	for (uint32_t i = 0; !seg_image_need(image, i, &need); i++)

@@ -61,19 +61,34 @@ static void use(__u8 *frame, __u8 *end, const struct seg_packet *packet)
 	require(seg_checksum_l4_verify(frame, end, packet) == SEG_CHECKSUM_GOOD);
 }
 
+/* What the plain way takes apart, the whole parser takes apart alike. */
+static void check_plain(const __u8 *frame, const __u8 *end, int reason,
+			const struct seg_packet *packet)
+{
+	struct seg_packet plain;
+
+	if (seg_packet_parse_plain(frame, end, 0, 1, &plain) != SEG_PARSED)
+		return;
+	require(reason == SEG_PARSED);
+	require(!memcmp(&plain, packet, sizeof(plain)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t how = size ? data[--size] : 0;
 	__u8 *memory = malloc(size + (how & 1)), *frame = memory + (how & 1); /* no slack behind */
 	struct seg_packet packet;
+	int reason;
 
 	if (!memory)
 		return 0;
 	memcpy(frame, data, size);
 	if (how & 2)
 		mend_ip4(frame, size);
-	if (seg_packet_parse(frame, frame + size, 0, how & 4 ? SEG_FEATURE_VLAN : 0, 1, &packet) ==
-	    SEG_PARSED)
+	reason = seg_packet_parse(frame, frame + size, 0, how & 4 ? SEG_FEATURE_VLAN : 0, 1,
+				  &packet);
+	check_plain(frame, frame + size, reason, &packet);
+	if (reason == SEG_PARSED)
 		use(frame, frame + size, &packet);
 	free(memory);
 	return 0;

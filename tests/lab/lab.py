@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A lab: two namespaces joined by a veth pair with its default offloads.
+"""A lab: two namespaces joined by a veth pair with its default offloads, or by two network
+cards with a cable between them (use_cards).
 
     client  c0 10.77.0.1, fd77::1 ─── s0 10.77.0.2, fd77::2  server: xdpseg is attached to s0
 
@@ -8,6 +9,7 @@ packet has one exit (balance), and detaching leaves nothing behind.
 """
 import contextlib
 import dataclasses
+import http.client
 import json
 import os
 import socket
@@ -15,7 +17,8 @@ import subprocess
 import tempfile
 
 import snapshot
-from system import (Failed, Namespace, check, descendants, process_status, reap, until)
+from system import (IFF_RUNNING, Failed, Namespace, check, descendants, process_status, reap, run, slow,
+                    until)
 
 BUILD = os.environ.get("XDPSEG_BUILD", "build")
 XDPSEG = os.path.abspath(f"{BUILD}/userspace/cli/xdpseg")
@@ -45,6 +48,9 @@ table netdev lab {
 }
 """
 
+# Names of two cards that take the veth's place, if any; they go back when the lab ends.
+CARDS = []
+
 INET = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 # The stack's own messages would come whenever they like, also while the program is being attached.
@@ -56,6 +62,18 @@ table ip6 quiet {
   }
 }
 """
+
+
+def use_cards(driver):
+    """Every lab of this process is joined by the cards of this driver: a guest's (scripts/vm/run)."""
+    run("modprobe", driver)
+    found = sorted(name for name in os.listdir("/sys/class/net") if driver_of(name) == driver)
+    check(len(found) == 2, f"cards of {driver}: {found}, not two with a cable between them")
+    CARDS[:] = found
+
+
+def driver_of(name):
+    return os.path.basename(os.path.realpath(f"/sys/class/net/{name}/device/driver"))
 
 
 @dataclasses.dataclass
@@ -76,6 +94,8 @@ class Answer:
 
 
 class Lab(contextlib.ExitStack):
+    mode = None  # of what attaches and does not say so itself
+
     def __init__(self, queues=1, mtu=1500):
         super().__init__()
         self.name = f"lab-{os.getpid()}"
@@ -84,6 +104,9 @@ class Lab(contextlib.ExitStack):
         self.queues, self.mtu = queues, mtu
         self.merged = False  # the stack may merge TCP segments: deliveries cannot be counted
         self.observing = False  # what the policy denies is delivered too
+        self.forged = False  # what leaves is made by the test, not by a stack
+        self.unseen = 0  # packets that came before the attach
+        self.learned = 0  # and while it learned, when nothing is counted: an ARP probe
         self.before = None
 
     # --- life --------------------------------------------------------------
@@ -95,7 +118,7 @@ class Lab(contextlib.ExitStack):
         self.runtime = f"{self.dir}/run"
         self.enter_context(self.client)
         self.enter_context(self.server)
-        self.callback(self._end_processes)
+        self.callback(self.kill_all)
         self._join()
         self.before = snapshot.take(self)
         self.server.run("nft", "-f", "-", stdin=WITNESS)
@@ -109,26 +132,48 @@ class Lab(contextlib.ExitStack):
         finally:
             super().__exit__(kind, error, trace)
 
-    def _join(self):
+    def _take_cards(self):
+        for space, name, own in zip((self.client, self.server), ("c0", IFACE), CARDS):
+            run("ip", "link", "set", own, "netns", space.name)
+            # Promiscuous: a card may filter VLANs that the stack has not named, unlike a veth.
+            space.ip("link", "set", own, "name", name, "promisc", "on")
+            self.callback(self._give_card_back, space, name, own)
+
+    @staticmethod
+    def _give_card_back(space, name, own):
+        space.ip("link", "set", name, "promisc", "off", "down")
+        space.ip("link", "set", name, "name", own)
+        space.ip("link", "set", own, "netns", "1")
+
+    def _make_veth(self):
         size = str(self.queues)
         self.client.ip("link", "add", "c0", "mtu", str(self.mtu), "numrxqueues", size,
                        "numtxqueues", size, "type", "veth", "peer", "name", IFACE, "mtu",
                        str(self.mtu), "numrxqueues", size, "numtxqueues", size, "netns",
                        self.server.name)
+
+    def _join(self):
+        if CARDS:
+            self._take_cards()
+        else:
+            self._make_veth()
         ends = (self.client, "c0"), (self.server, IFACE)
         self.client.run("nft", "-f", "-", stdin=QUIET)
         for (space, name), own in zip(ends, (CLIENT, SERVER)):
             space.sysctl(f"net/ipv6/conf/{name}/accept_ra", 0)
             space.sysctl(f"net/ipv6/conf/{name}/router_solicitations", 0)
             space.sysctl("net/ipv4/ip_unprivileged_port_start", 0)
-            space.ip("addr", "add", f"{own[4]}/24", "dev", name)
-            space.ip("addr", "add", f"{own[6]}/64", "dev", name, "nodad")
-            space.ip("link", "set", name, "addrgenmode", "none", "up")
+            space.ip_all(f"addr add {own[4]}/24 dev {name}", f"addr add {own[6]}/64 dev {name} nodad",
+                         f"link set {name} addrgenmode none up")
         until("carrier", lambda: all(map(self.has_carrier, *zip(*ends))))
 
     @staticmethod
+    def kernel():
+        return tuple(map(int, os.uname().release.split(".")[:2]))
+
+    @staticmethod
     def has_carrier(space, name):
-        return "NO-CARRIER" not in space.ip("link", "show", name)
+        return space.link_flags(name) & IFF_RUNNING
 
     def retake(self):
         """The test changed the system itself: that is how it must be left."""
@@ -138,7 +183,8 @@ class Lab(contextlib.ExitStack):
         """{pid: state} of what xdpseg left running: the daemon and all below it."""
         return descendants(os.getpid())
 
-    def _end_processes(self):
+    def kill_all(self):
+        """Keeper, spawner and workers, without a word."""
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)
@@ -155,8 +201,14 @@ class Lab(contextlib.ExitStack):
 
     def xdpseg(self, *argv, code=0, prefix=(), **options):
         """Run it with --json; `code` is the exit code it must have."""
+        if argv[0] == "attach" and "--learn" not in argv:
+            argv = [*argv, "--learn", "0s"]  # nothing runs in a new lab
+        if argv[0] == "attach" and self.mode and "--mode" not in argv:
+            argv = [*argv, "--mode", self.mode]
+        if argv[0] == "attach" and IFACE in argv:
+            self.unseen = self.link(self.server, IFACE)["rx"]["packets"]
         argv = [*prefix, *self.command("--json", *argv)]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60,
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=slow(60),
                               **options)
         check(done.returncode == code,
               f"{' '.join(argv)}: exit {done.returncode}, not {code}: {done.stderr.strip()}")
@@ -170,20 +222,40 @@ class Lab(contextlib.ExitStack):
         return path
 
     def attach(self, policy=POLICY, *options):
-        return self.xdpseg("attach", IFACE, "--policy", self.write("policy.yaml", policy),
-                           *options).json
+        attached = self.xdpseg("attach", IFACE, "--policy", self.write("policy.yaml", policy),
+                               *options).json
+        if "--learn" not in options and not self.learned:
+            given = sum(self.queue_packets())
+            self.learned = max(given - self.stats()["interfaces"][IFACE]["packets"], 0)
+        return attached
+
+    def ask(self, what):
+        """The daemon's answer, without the client, which takes a while to start; None: no answer."""
+        connection = http.client.HTTPConnection("xdpsegd", timeout=slow(60))
+        with contextlib.closing(connection), socket.socket(socket.AF_UNIX) as connection.sock:
+            try:
+                connection.sock.connect(f"{self.runtime}/control.sock")
+                connection.request("GET", f"/v1/{what}")
+                reply = connection.getresponse()
+                return json.loads(reply.read()) if reply.status == 200 else None
+            except (OSError, http.client.HTTPException):
+                return None
 
     def status(self):
-        return self.xdpseg("status").json
+        return self.ask("status") or self.xdpseg("status").json
+
+    def iface(self):
+        """s0's part of the status."""
+        return self.status()["interfaces"][IFACE]
 
     def stats(self):
-        return self.xdpseg("stats").json
+        return self.ask("stats") or self.xdpseg("stats").json
 
     def sessions(self):
         return self.xdpseg("sessions").json
 
     def attached(self):
-        return self.xdpseg_code("status") == 0
+        return bool(self.ask("status")) or self.xdpseg_code("status") == 0
 
     def xdpseg_code(self, *argv):
         return subprocess.run(self.command(*argv), capture_output=True, check=False).returncode
@@ -207,6 +279,11 @@ class Lab(contextlib.ExitStack):
         found.pop("to-worker", None)
         return {name: packets_of(count) for name, count in found.items()}
 
+    def held(self, wanted=lambda queue: True):
+        """Fragments that wait for the rest of their datagram: they have no exit yet."""
+        queues = self.stats()["interfaces"][IFACE]["queues"]
+        return sum(queue["held"] for queue in queues if wanted(queue["queue"]))
+
     # --- sockets -----------------------------------------------------------
 
     def listener(self, family, port):
@@ -223,7 +300,7 @@ class Lab(contextlib.ExitStack):
         sock = self.enter_context(self.server.socket(INET[family], socket.SOCK_DGRAM))
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
         sock.bind((SERVER[family], port))
-        sock.settimeout(5)
+        sock.settimeout(slow(5))
         return sock
 
     def sender(self, family, port):
@@ -235,7 +312,11 @@ class Lab(contextlib.ExitStack):
     # --- what must hold after every test ------------------------------------
 
     def queue_packets(self):
-        """What the driver gave to the XDP program, by queue."""
+        """What the driver gave to the XDP program, by queue; in generic mode, to the stack."""
+        if CARDS:  # theirs count twice, and since they were made
+            return []
+        if self.status()["interfaces"][IFACE]["mode"] == "generic":
+            return [self.link(self.server, IFACE)["rx"]["packets"] - self.unseen]
         lines = self.server.run("ethtool", "-S", IFACE).splitlines()
         pairs = (line.strip().partition(": ") for line in lines)
         return [int(value) for name, _, value in pairs if name.endswith("_xdp_packets")]
@@ -252,14 +333,27 @@ class Lab(contextlib.ExitStack):
         iface = self.stats()["interfaces"][IFACE]
         exits = {**iface["reasons"], **iface["losses"]}
         exits.pop("to-worker", None)
+        egress = iface["egress"]
+        out = {**egress["reasons"], **egress["losses"]}
+        out.pop("to-worker", None)
+        exits.pop("vlan-beside", None)  # a second look, at what XDP had counted as allowed
         verdicts = {name: packets_of(count) for name, count in iface["verdicts"].items()}
+        held = self.held(lambda queue: queue != "egress")
         sums = [
-            ("packets", iface["packets"], "the driver's packets", sum(self.queue_packets())),
-            ("sum of exits", sum(map(packets_of, exits.values())), "packets", iface["packets"]),
-            ("sum of verdicts", sum(verdicts.values()), "packets", iface["packets"]),
+            ("sum of exits", held + sum(map(packets_of, exits.values())), "packets",
+             iface["packets"]),
+            ("sum of exits, out", self.held(lambda queue: queue == "egress") +
+             sum(map(packets_of, out.values())), "packets, out", egress["packets"]),
+            ("sum of verdicts", held + sum(verdicts.values()), "packets", iface["packets"]),
         ]
+        if not self.forged:
+            sums.append(("sent out of turn", packets_of(out["tcp-window"]), "by a real stack", 0))
+        if self.queue_packets():
+            sums.append(("packets", iface["packets"], "the driver's packets",
+                         sum(self.queue_packets()) - self.learned))
         if not self.merged:
-            backlog = self.link(self.server, IFACE)["rx"]["dropped"]
+            # A card has no backlog, and counts there what XDP dropped.
+            backlog = 0 if CARDS else self.link(self.server, IFACE)["rx"]["dropped"]
             passed = verdicts["allow"] + (verdicts["deny"] if self.observing else 0)
             sums.append(("passed", passed, "delivered + dropped by the backlog",
                          self.delivered() + backlog))
@@ -270,9 +364,15 @@ class Lab(contextlib.ExitStack):
         """rx = sum of exits, once what is on its way has arrived."""
         if not self.attached():
             return
+        wrong = None
+
+        def balanced():
+            nonlocal wrong
+            wrong = self.imbalance()
+            return wrong is None
+
         with contextlib.suppress(Failed):
-            until("balance", lambda: self.imbalance() is None, 3)
-        wrong = self.imbalance()
+            until("balance", balanced, 10)
         if wrong:
             exits = {name: count for name, count in self.exits().items() if count}
             raise Failed(f"balance: {wrong}; exits {exits}")

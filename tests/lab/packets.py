@@ -73,10 +73,10 @@ def icmp(kind, code, rest):
 
 
 def ipv4(src, dst, proto, body, *, ihl=None, length=None, ttl=64, fragment=0, options=b"", bad=0,
-         tos=0):
+         tos=0, ident=7):
     ihl = 5 + len(options) // 4 if ihl is None else ihl
     length = 20 + len(options) + len(body) if length is None else length
-    head = struct.pack("!BBHHHBBH4s4s", 4 << 4 | ihl, tos, length, 7, fragment, ttl, proto, 0,
+    head = struct.pack("!BBHHHBBH4s4s", 4 << 4 | ihl, tos, length, ident, fragment, ttl, proto, 0,
                        pack(src), pack(dst)) + options
     return head[:10] + struct.pack("!H", checksum(head) ^ bad) + head[12:] + body
 

@@ -4,11 +4,13 @@
 Other programs use BPF meanwhile, so loaded objects are not compared as a
 whole: those that the daemon's processes held are looked for by their ids.
 """
+import ctypes
 import os
 import re
 
-from system import run, run_json, until
+from system import until
 
+LIBBPF = ctypes.CDLL("libbpf.so.1")
 BPF_PATH = "/sys/fs/bpf"
 
 
@@ -17,21 +19,23 @@ def files_below(path):
                   for name in folders + names)
 
 
-def links(argv):
-    """Links of a namespace; what XDP program they have is part of it."""
-    found = run_json(*argv, "ip", "-j", "-d", "link")
+def links(space):
+    """Links of a namespace; what XDP program they have is part of it. That nobody is at the other
+    end of one the kernel notes up to a second late."""
+    found = space.run_json("ip", "-j", "-d", "link")
     keep = ("ifname", "mtu", "flags", "qdisc", "address", "link_type", "promiscuity", "allmulti")
+    for link in found:
+        link["flags"] = [flag for flag in link["flags"] if flag != "NO-CARRIER"]
     return [{**{key: link.get(key) for key in keep}, "xdp": "xdp" in link} for link in found]
 
 
 def take(lab):
     """Links, qdiscs and filters of both namespaces, pins, files, namespaces."""
-    spaces = {"server": lab.server.command(), "client": lab.client.command()}
     state = {"files": files_below(lab.runtime), "pins": files_of_instance(lab)}
-    for name, argv in spaces.items():
-        state[f"{name} links"] = links(argv)
-        state[f"{name} qdiscs"] = run_json(*argv, "tc", "-j", "qdisc")
-        state[f"{name} filters"] = run(*argv, "tc", "filter", "show", "dev", "s0", ok=False)
+    for name, space in {"server": lab.server, "client": lab.client}.items():
+        state[f"{name} links"] = links(space)
+        state[f"{name} qdiscs"] = space.run_json("tc", "-j", "qdisc")
+    state["filters"] = lab.server.run("tc", "filter", "show", "dev", "s0", ok=False)
     return state
 
 
@@ -77,11 +81,16 @@ def objects_in(path):
     return {(KINDS[key], int(number)) for key, number in pairs if int(number)}
 
 
+def is_alive(kind, number):
+    fd = getattr(LIBBPF, f"bpf_{kind}_get_fd_by_id")(number)
+    if fd >= 0:
+        os.close(fd)
+    return fd >= 0
+
+
 def alive(objects):
     """Those that the kernel still knows."""
-    return {(kind, number) for kind, number in objects
-            if run("bpftool", "-j", kind, "show", "id", str(number), ok=False)
-            .find('"error"') < 0}
+    return {(kind, number) for kind, number in objects if is_alive(kind, number)}
 
 
 def check_gone(objects):

@@ -6,16 +6,23 @@ made in, so a test talks between two of them without any helper process.
 """
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
+SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
+IFF_UP, IFF_RUNNING = 1, 0x40
 PR_SET_CHILD_SUBREAPER = 36
+
+# How many times slower than usual this machine may be: an emulated one is.
+SLOW = float(os.environ.get("XDPSEG_SLOW", "1"))
 
 
 class Failed(Exception):
@@ -31,8 +38,14 @@ def check_equal(got, expected, what):
     check(got == expected, f"{what}: {got!r}, not {expected!r}")
 
 
-def until(what, predicate, seconds=5.0):
+def slow(seconds):
+    """A time that is long enough on any machine, on this one."""
+    return seconds * SLOW
+
+
+def until(what, predicate, seconds=20.0):
     """Wait for what no event tells (counters, /proc): its first true value is returned."""
+    seconds = slow(seconds)
     end = time.monotonic() + seconds
     while True:
         value = predicate()
@@ -109,7 +122,8 @@ class Namespace:
     def __enter__(self):
         run("ip", "netns", "add", self.name)
         self.fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        self.ip("link", "set", "lo", "up")
+        with self.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", IFF_UP))
         return self
 
     def __exit__(self, *_):
@@ -121,13 +135,28 @@ class Namespace:
         return ["nsenter", f"--net={self.path}", "--", *argv]
 
     def run(self, *argv, **options):
-        return run(*self.command(*argv), **options)
+        with self.entered():
+            return run(*argv, **options)
+
+    def start(self, *argv):
+        """A process that goes on; its caller waits for it."""
+        return subprocess.Popen(self.command(*argv), stdout=subprocess.DEVNULL)
 
     def run_json(self, *argv):
-        return run_json(*self.command(*argv))
+        with self.entered():
+            return run_json(*argv)
 
     def ip(self, *argv):
-        return run("ip", "-n", self.name, *argv)
+        return self.run("ip", *argv)
+
+    def ip_all(self, *lines):
+        """Several commands of ip, one a line."""
+        self.run("ip", "-batch", "-", stdin="\n".join(lines))
+
+    def link_flags(self, name):
+        with self.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            request = struct.pack("16s24x", name.encode())
+            return struct.unpack_from("16xH", fcntl.ioctl(sock, SIOCGIFFLAGS, request))[0]
 
     @contextlib.contextmanager
     def entered(self):

@@ -8,7 +8,7 @@ import tempfile
 
 import packets
 from lab import XDPSEG
-from system import check, check_equal
+from system import check, check_equal, slow
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 NOBODY = 65534
@@ -52,7 +52,7 @@ class Folder(contextlib.ExitStack):
 
     def xdpseg(self, *argv, code=0, user=None, **options):
         done = subprocess.run([XDPSEG, "--runtime-dir", f"{self.dir}/run", *argv], cwd=self.dir,
-                              user=user, capture_output=True, text=True, check=False, timeout=20,
+                              user=user, capture_output=True, text=True, check=False, timeout=slow(20),
                               **options)
         check_equal(done.returncode, code, f"exit of {argv} ({done.stderr.strip()})")
         return done
@@ -194,6 +194,26 @@ def test_why_by_a_file_with_includes():
         check("apply would refuse 'limit'" in done.stderr, f"warned {done.stderr!r}")
 
 
+def piece(ident, start, end):
+    """Of a question to a name server."""
+    src, dst = "192.0.2.1", "10.0.1.9"
+    whole = packets.udp(src, dst, 1000, 53)
+    field = start // 8 | (0x2000 if end < len(whole) else 0)
+    return packets.ethernet(b"\2" * 6, b"\2" * 6, 4, packets.ipv4(
+        src, dst, 17, whole[start:end], fragment=field, ident=ident))
+
+
+def test_why_by_a_capture_with_fragments():
+    with Folder() as folder:
+        folder.write("dns.yaml", "version: 1\nrules: [{id: dns, service: udp/53, action: allow}]\n")
+        folder.write("parts.pcap", packets.pcap([
+            piece(1, 16, 24), piece(1, 0, 16), piece(2, 0, 16), piece(2, 8, 24), piece(3, 0, 16)]))
+        said = folder.xdpseg("--json", "why", "-p", "dns.yaml", "parts.pcap").stdout
+        check_equal([(row["n"], row["rule"], row["reason"]) for row in map(json.loads, said.splitlines())],
+                    [(2, "dns", "rule-allow"), (3, "-", "fragment-overlap"),
+                     (4, "-", "fragment-overlap"), (5, "-", "fragment-timeout")], "why")
+
+
 def test_usage():
     with Folder() as folder:
         for argv, word in ((["why", "--policy", "edge.yaml"], "flow"),
@@ -202,8 +222,8 @@ def test_usage():
                            (["why", "-p", "edge.yaml", "tcp 1.1.1.1 > 2.2.2.2"], "port"),
                            (["policy"], "no verb"), (["policy", "check"], "file"),
                            (["policy", "check", "a", "b"], "file"), (["policy", "aply"], "aply"),
-                           (["policy", "patch"], "not supported yet"),
-                           (["policy", "apply", "--force", "x"], "not supported yet")):
+                           (["policy", "patch"], "one rule"),
+                           (["attach", "--bridge", "x"], "not supported yet")):
             error = folder.error(*argv, code=EXIT_USAGE)
             check(word in error["what"], f"{argv}: {error['what']!r} does not say {word!r}")
             check(error["mend"], f"{argv}: no mend")

@@ -3,12 +3,14 @@
 import contextlib
 import json
 import os
+import pty
 import shutil
+import signal
 import subprocess
 import tempfile
 
 from lab import XDPSEG
-from system import check, check_equal, descendants, reap
+from system import check, check_equal, descendants, reap, slow
 
 FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fake_xdpsegd")
 STATUS = {"daemon": {"pid": 1}, "policy": None, "interfaces": {"eth0": {"mode": "native",
@@ -37,11 +39,46 @@ class Stage(contextlib.ExitStack):
     def xdpseg(self, *argv):
         env = {**os.environ, "FAKE": self.part, "FAKE_DIR": self.dir}
         return subprocess.run([f"{self.dir}/xdpseg", "--runtime-dir", f"{self.dir}/run", *argv],
-                              capture_output=True, text=True, check=False, timeout=20, env=env)
+                              capture_output=True, text=True, check=False, timeout=slow(20), env=env)
 
     def asked(self, verb):
         with open(f"{self.dir}/{verb}.asked", encoding="utf-8") as file:
             return json.load(file)
+
+
+def read_until(terminal, what):
+    """What the terminal shows up to this, or to its end."""
+    shown = b""
+    while what not in shown:
+        try:
+            shown += os.read(terminal, 4096)
+        except OSError:  # the last one has closed it
+            break
+    return shown
+
+
+def test_what_takes_long_says_so():
+    with Stage("ready", attach=(200, STATUS)) as stage:
+        fifo = f"{stage.dir}/go"
+        os.mkfifo(fifo)
+        with open(f"{stage.dir}/attach.json", "w", encoding="utf-8") as file:
+            json.dump({"status": 200, "body": STATUS, "after": fifo}, file)
+        ours, theirs = pty.openpty()
+        env = {**os.environ, "FAKE": stage.part, "FAKE_DIR": stage.dir}
+        with subprocess.Popen([f"{stage.dir}/xdpseg", "--runtime-dir", f"{stage.dir}/run", "attach",
+                               "eth0"], stdout=subprocess.DEVNULL, stderr=theirs, env=env) as client:
+            os.close(theirs)
+            shown = read_until(ours, b"programs: 1 s")
+            check(b"the kernel checks the programs: 1 s" in shown, f"it shows {shown}")
+            with open(fifo, "w", encoding="utf-8") as file:
+                file.write("go")
+            shown = read_until(ours, b"nothing that it would say")
+            check_equal(client.wait(slow(20)), 0, "exit")
+        check(shown.endswith(b"\r\x1b[K"), f"it leaves {shown}")
+        os.close(ours)
+        for pid in descendants(os.getpid()):
+            os.kill(pid, signal.SIGTERM)
+            reap([pid])
 
 
 def check_fails(done, code, *words):
@@ -60,7 +97,7 @@ def test_attach_starts_asks_and_detach_waits():
         done = stage.xdpseg("attach", "eth0", "eth1", "-p", policy, "--queues", "2", "--observe")
         check_equal((done.returncode, done.stderr), (0, ""), "attach")
         check_equal(stage.asked("attach"), {
-            "interfaces": ["eth0", "eth1"], "mode": "auto", "observe": True, "queues": 2,
+            "interfaces": ["eth0", "eth1"], "mode": "auto", "observe": True, "shared": False, "queues": 2,
             "policy": {"name": policy, "text": "version: 1 # é\n" + MORE,
                        "files": {f"{stage.dir}/list.txt": "10.0.0.1\n"}}}, "what attach asked")
         check_equal(stage.xdpseg("detach", "--all").returncode, 0, "detach")
@@ -108,3 +145,40 @@ def test_stale_socket_is_no_daemon():
 def test_daemon_that_hangs_up():
     with Stage("silent") as stage:
         check_fails(stage.xdpseg("attach", "eth0"), 1, "no answer from the daemon")
+
+
+def session(number):
+    return json.dumps({"proto": "tcp", "src": f"192.0.2.{number % 250}", "sport": number, "dst": "192.0.2.1",
+                       "dport": 22, "verdict": "allow", "rule": "ssh", "state": "established"})
+
+
+def on_a_terminal(stage, *argv):
+    """What is said to a terminal."""
+    inner, outer = pty.openpty()
+    done = subprocess.Popen([f"{stage.dir}/xdpseg", "--runtime-dir", f"{stage.dir}/run", *argv],
+                            stdout=outer, stderr=outer)
+    os.close(outer)
+    said = b""
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
+        while piece := os.read(inner, 65536):
+            said += piece
+    os.close(inner)
+    check_equal(done.wait(slow(20)), 0, "exit")
+    return said.decode()
+
+
+def test_a_terminal_is_not_flooded():
+    rows = "[\n" + ",\n".join(session(number) for number in range(1000)) + "\n]\n"
+    with Stage("ready", attach=(200, STATUS), sessions=(200, rows), count=(200, {"count": 1500}),
+               detach=(200, {"interfaces": {}})) as stage:
+        check_equal(stage.xdpseg("attach", "eth0").returncode, 0, "attach")
+        said = on_a_terminal(stage, "sessions", "proto", "tcp")
+        check_equal(said.count(" ssh "), 1000, "rows")
+        check("... and 500 more" in said, f"it ends with {said[-200:]!r}")
+        check_equal(stage.asked("sessions")["limit"], 1000, "limit")
+        check_equal(stage.asked("count")["filter"], stage.asked("sessions")["filter"], "filter")
+        check("more" not in on_a_terminal(stage, "sessions", "--limit", "1000"), "a limit was asked for")
+        done = stage.xdpseg("sessions")
+        check_equal(len(done.stdout.splitlines()), 1001, "rows in a pipe")
+        check("limit" not in stage.asked("sessions"), "a pipe has no limit")
+        check_equal(stage.xdpseg("detach", "--all").returncode, 0, "detach")

@@ -4,20 +4,25 @@ import errno
 import selectors
 
 from lab import CLIENT, INET, OPEN_TCP, SERVER, SHUT_TCP, Lab, packets_of
-from system import check, check_equal, until
+from system import SLOW, check, check_equal, slow, until
 import socket
 
 CONNECTS = 1000
 
-# Independent witness: what the client's stack sent, by port.
+# Independent witness: what the client's stack sent, by port, and what came back.
 COUNTERS = """\
 table inet lab {
   counter open { }
   counter shut { }
+  counter answers { }
   chain out {
     type filter hook output priority 0;
     tcp dport 8080 counter name "open"
     tcp dport 8081 counter name "shut"
+  }
+  chain in {
+    type filter hook prerouting priority -500;
+    tcp sport 8080 counter name "answers"
   }
 }
 """
@@ -65,25 +70,37 @@ def check_connects(family, queues=1):
         lab.listener(family, SHUT_TCP)  # it would answer, were it asked
         lab.attach()
         lab.client.run("nft", "-f", "-", stdin=COUNTERS)
-        check_equal(connected(begin(lab, family, OPEN_TCP, CONNECTS), 5), CONNECTS,
+        check_equal(connected(begin(lab, family, OPEN_TCP, CONNECTS), slow(5)), CONNECTS,
                     "connects to the open port")
+        lost = lost_packets(lab)
         shut = begin(lab, family, SHUT_TCP, CONNECTS)
         until("every denied SYN to be counted",
               lambda: lab.stats()["rules"]["default"]["packets"] >= CONNECTS)
         check_equal(connected(shut, 0.1), 0, "connects to the shut port")
-        check_counters(lab, sent(lab))
+        check_counters(lab, sent(lab), lost)
+        for sock in shut:
+            sock.close()  # or its SYN comes again while packets are compared
 
 
-def check_counters(lab, wire):
+def lost_packets(lab):
+    """On the wire, but of no rule: the cable was full; the worker got no time for 200 ms."""
+    lost = lab.exits()["worker-lost"]
+    check(lost == 0 or SLOW > 1, f"{lost} packets found no worker")
+    return lost + lab.link(lab.client, "c0")["tx"]["dropped"]
+
+
+def check_counters(lab, wire, lost):
     stats = lab.stats()
     rules = stats["rules"]
     exits = lab.exits()
     check_equal(rules["web"]["sessions"], CONNECTS, "sessions of rule web")
     until("rule web's packets to be those on the wire",
-          lambda: lab.stats()["rules"]["web"]["packets"] == wire["open"])
+          lambda: lab.stats()["rules"]["web"]["packets"] + lost ==
+          wire["open"] + wire["answers"])
     check_equal(rules["default"]["sessions"], CONNECTS, "sessions of the default")
     until("the default's packets to be those on the wire",
-          lambda: lab.stats()["rules"]["default"]["packets"] == sent(lab)["shut"])
+          lambda: lab.stats()["rules"]["default"]["packets"] + lost_packets(lab) - lost ==
+          sent(lab)["shut"])
     check(exits["rule-allow"] >= CONNECTS, f"rule-allow {exits['rule-allow']}: first packets "
           "did not take the slow path")
     check(exits["rule-deny"] >= CONNECTS, f"rule-deny {exits['rule-deny']}")
@@ -108,7 +125,7 @@ def test_ping():
     with Lab() as lab:
         lab.attach()
         for family in (4, 6):
-            lab.client.run("ping", f"-{family}", "-c", "3", "-i", "0.05", "-W", "1",
+            lab.client.run("ping", f"-{family}", "-c", "3", "-i", "0.05", "-W", str(int(slow(1))),
                            SERVER[family])
         check_equal(lab.stats()["rules"]["ping"]["sessions"], 2, "sessions of rule ping")
 
@@ -123,6 +140,6 @@ def test_the_hosts_own_connections():
         lab.attach()
         for family in (4, 6):
             with lab.server.socket(INET[family], socket.SOCK_STREAM) as sock:
-                sock.settimeout(3)
+                sock.settimeout(slow(3))
                 sock.connect((CLIENT[family], 5000))
-            lab.server.run("ping", f"-{family}", "-c", "1", "-W", "2", CLIENT[family])
+            lab.server.run("ping", f"-{family}", "-c", "1", "-W", str(int(slow(2))), CLIENT[family])

@@ -13,12 +13,12 @@ import threading
 
 import packets
 from lab import POLICY, XDPSEG, Lab
-from system import check, check_equal
+from system import check, check_equal, slow
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 NOBODY = 65534
 MEMORY_MAX = 2 << 30  # address space, bytes
-SECONDS_MAX = 20
+SECONDS_MAX = slow(20)
 
 GOOD = """\
 version: 1
@@ -145,7 +145,8 @@ def test_no_path_makes_a_capture():
         for name, data in CAPTURES.items():
             folder.write(name, data)
         for path in (*folder.paths, *CAPTURES):
-            folder.refused("why", "-p", "good.yaml", path)
+            if os.path.lexists(folder.path(path)):  # else it could be a flow that is none
+                folder.refused("why", "-p", "good.yaml", path)
             if path not in ("long", NAMES["long"]):
                 folder.refused("replay", "-p", "good.yaml", path)
 
@@ -336,18 +337,22 @@ def test_replay_refuses_what_is_not_local():
 
 
 def test_replay_memory_is_bounded():
-    """A capture of a gigabyte takes no more than one of a few packets' sessions."""
+    """A capture of 512 MB takes no more than one of 64."""
     with Faults() as folder:
         frame = CAPTURE[24:24 + (len(CAPTURE) - 24) // 3]
         record = frame[:8] + (200000).to_bytes(4, "little") * 2 + frame[16:] + b"\0" * (
             200000 - len(frame) + 16)
-        with open(folder.path("big.pcap"), "wb") as file:
-            file.write(CAPTURE[:16] + (262144).to_bytes(4, "little") + CAPTURE[20:24])
-            for _ in range((256 << 20) // len(record)):
-                file.write(record)
-        done = folder.xdpseg("-j", "replay", "-p", "good.yaml", "big.pcap")
-        check_equal(done.returncode, 0, f"exit ({done.stderr})")
-        check(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 200 << 10, "memory")
+        for name, size in (("small.pcap", 64 << 20), ("big.pcap", 512 << 20)):
+            with open(folder.path(name), "wb") as file:
+                file.write(CAPTURE[:16] + (262144).to_bytes(4, "little") + CAPTURE[20:24])
+                for _ in range(size // len(record)):
+                    file.write(record)
+        taken = []
+        for capture in ("small.pcap", "big.pcap"):
+            done = folder.xdpseg("-j", "replay", "-p", "good.yaml", capture)
+            check_equal(done.returncode, 0, f"exit ({done.stderr})")
+            taken.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+        check(taken[1] - taken[0] < 4 << 10, f"KB of a small one, of a large one: {taken}")
 
 
 def on_terminal(folder, *argv):

@@ -12,7 +12,7 @@ import struct
 
 import packets as p
 from lab import IFACE, Lab
-from system import check, check_equal, stopped, until
+from system import check, check_equal, stat_fields, stopped, until
 from test_frames import STRICT, address, packet_socket
 
 TCP, UDP, ICMP, ICMP6, GRE, SCTP, UDPLITE = 6, 17, 1, 58, 47, 132, 136
@@ -314,7 +314,8 @@ def test_on_worker_loss_follows_the_policy_applied():
             lab.attach(LOSS.format("sessions" if wish != "sessions" else "pass"))
             lab.xdpseg("policy", "apply", lab.write("policy.yaml", LOSS.format(wish)))
             field = Range(lab)
-            with stopped(lab.worker()):
+            worker = lab.worker()
+            with stopped(stat_fields(worker)[1], worker):  # or the spawner replaces it at once
                 def lost():
                     field.sport += 1
                     probe = Probe(UDP, 9000, sport=field.sport)

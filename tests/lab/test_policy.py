@@ -5,7 +5,7 @@ import socket
 import subprocess
 
 from lab import CLIENT, IFACE, INET, OPEN_TCP, POLICY, SERVER, Lab
-from system import check, check_equal, until
+from system import check, check_equal, slow, until
 
 EXIT_FAILED, EXIT_NOT_ATTACHED, EXIT_PROTECTED = 1, 3, 5
 
@@ -47,7 +47,7 @@ def test_apply_changes_what_is_allowed():
 
 def connects(lab, family, port, source=None):
     with lab.client.socket(INET[family], socket.SOCK_STREAM) as sock:
-        sock.settimeout(0.5)
+        sock.settimeout(slow(0.5))
         if source:
             sock.bind(source)
         try:

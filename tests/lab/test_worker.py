@@ -9,9 +9,9 @@ import time
 
 import snapshot
 from lab import IFACE, OPEN_UDP, POLICY, SHUT_UDP, Lab, packets_of, worker_privileges
-from system import Failed, check, check_equal, run, run_json, stopped, until
+from system import SLOW, Failed, check, check_equal, run, run_json, slow, stopped, until
 
-KILLS = 100
+KILLS = 100 if SLOW == 1 else 10  # one takes seconds on an emulated machine
 LOST_SECONDS = 0.2  # outstanding for so long: the worker is lost
 
 
@@ -69,7 +69,7 @@ def losses(lab):
             packets_of(count)}
 
 
-def test_killed_100_times_under_traffic():
+def test_killed_many_times_under_traffic():
     with Lab() as lab:
         opened, shut = lab.receiver(4, OPEN_UDP), lab.receiver(4, SHUT_UDP)
         opened.settimeout(None)
@@ -143,15 +143,17 @@ def pretend_loss(lab):
 
 
 def test_loss_on_the_way_up_heals():
-    """Such a loss wakes neither worker nor keeper, who both sleep: XDP must try again by itself."""
+    """Such a loss wakes nobody. The keeper looks once a second; without it XDP tries by itself."""
     with Lab() as lab:
         receiver = lab.receiver(4, OPEN_UDP)
         lab.attach()
         lab.worker()
-        time.sleep(2)  # the keeper's clock stops when nothing happens: no event says so
+        with stopped(lab.status()["daemon"]["pid"]):
+            pretend_loss(lab)
+            time.sleep(2 * LOST_SECONDS)  # what came earlier would wake the worker
+            check(not works(lab, receiver), "the worker does not count as lost")
+            until("a worker that works again", lambda: works(lab, receiver), 5)
         pretend_loss(lab)
-        time.sleep(2 * LOST_SECONDS)  # what came earlier would wake the worker
-        until("the worker to count as lost", lambda: probe(lab, "worker-lost"))
         until("a worker that works again", lambda: works(lab, receiver), 5)
 
 
@@ -175,7 +177,7 @@ def check_loss(mode, known_passes, unknown_passes, reason):
             begun = time.monotonic()
             until(f"reason {reason}", lambda: probe(lab, reason))
             took = time.monotonic() - begun
-            check(took < 2 * LOST_SECONDS + 0.2, f"the loss was noticed after {took:.2f} s")
+            check(took < slow(2 * LOST_SECONDS + 0.2), f"the loss was noticed after {took:.2f} s")
             drain(receiver)
             check_passes(lab.sender(4, OPEN_UDP), receiver, unknown_passes, "an unknown flow")
             check_passes(known, receiver, known_passes, "a known flow")
@@ -205,7 +207,7 @@ def drain(sock):
 
 def check_passes(sender, receiver, expected, what):
     """Local delivery on a veth is synchronous but for the softirq: a moment is enough."""
-    receiver.settimeout(1 if expected else 0.1)
+    receiver.settimeout(slow(1 if expected else 0.1))
     sender.send(b"try")
     try:
         passed = receiver.recv(16) == b"try"
@@ -215,7 +217,7 @@ def check_passes(sender, receiver, expected, what):
 
 
 def works(lab, receiver):
-    receiver.settimeout(0.1)
+    receiver.settimeout(slow(0.1))
     lab.sender(4, OPEN_UDP).send(b"again")
     with contextlib.suppress(TimeoutError):
         return receiver.recv(16) == b"again"

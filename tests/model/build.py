@@ -103,9 +103,36 @@ def chain(src, dst, headers, proto, body, **more):
 # --- transport ---------------------------------------------------------------------
 
 
-def tcp(src, dst, sport, dport, flags, data=b"", offset=5, check=None):
-    head = struct.pack("!HHIIBBHHH", sport, dport, 1, 1, offset << 4, flags, 8192, 0, 0)
-    head += b"\1" * (max(offset, 5) - 5) * 4
+def tcp(
+    src,
+    dst,
+    sport,
+    dport,
+    flags,
+    data=b"",
+    offset=None,
+    check=None,
+    seq=1,
+    ack=1,
+    window=8192,
+    options=b"",
+):
+    """`options` are padded; a header of more words than that (`offset`) is filled with no-ops."""
+    options += bytes(-len(options) % 4)
+    words = 5 + len(options) // 4 if offset is None else offset
+    head = struct.pack(
+        "!HHIIBBHHH",
+        sport,
+        dport,
+        seq & 0xFFFFFFFF,
+        ack & 0xFFFFFFFF,
+        words << 4,
+        flags,
+        window,
+        0,
+        0,
+    )
+    head += options + b"\1" * max((words - 5) * 4 - len(options), 0)
     whole = head + data
     value = checksum(pseudo(src, dst, 6, len(whole)) + whole) if check is None else check
     return whole[:16] + struct.pack("!H", value) + whole[18:]

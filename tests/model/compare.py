@@ -19,6 +19,7 @@ where the model takes the product's word.
 import argparse
 import ipaddress
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,7 @@ import capture
 from generate import generate, seed_range
 from judge import Judge, Summary
 from model import PROTO_NAMES, as_object
-from packet import WITH_PORTS
+from packet import WITH_PORTS, parse
 from policy import Policy, PolicyError
 
 # Differences that are known and right: (name, why, function of both answers).
@@ -40,7 +41,7 @@ EXPLAINED = [
     )
 ]
 
-HARD = ("verdict", "rule", "path")
+HARD = ("verdict", "rule", "path", "shadow")
 PROTO_NUMBERS = {name: proto for proto, name in PROTO_NAMES.items()}
 HAS_STATE = ("session-allow", "session-deny", "rule-allow", "rule-deny")
 
@@ -96,14 +97,14 @@ def flow_differs(product, model):
 
 def difference(product, model):
     """What kind of difference there is between two answers to one packet, or None."""
-    if any(product.get(name) != model[name] for name in HARD):
+    if any(product.get(name) != model[name] for name in HARD):  # no shadow: no key, and None
         return "verdict"
     refused = model["path"] == "guard" and model["verdict"] == "deny"
     if product.get("reason") != model["reason"]:
         return "guard reason" if refused else "reason"
     if not refused and flow_differs(product, model):
         return "flow"
-    if model["reason"] in HAS_STATE and product.get("state") != model["state"]:
+    if model["reason"] in HAS_STATE and product.get("state", "-") != (model["state"] or "-"):
         return "state"
     return None
 
@@ -121,7 +122,7 @@ class Comparison:
     def __init__(self, product, policy, local, show):
         self.product, self.show = product, show
         self.judge = Judge(policy, filter(None, local.split(",")), oracle=self.answer_for)
-        self.answer, self.asked = None, 0
+        self.answer, self.record, self.asked, self.waiting, self.begun = None, None, 0, [], 0
         self.counts, self.reasons, self.summary = Counter(), Counter(), Summary()
         self.wrong_flows, self.shown = set(), 0
 
@@ -133,7 +134,15 @@ class Comparison:
         path, reason = self.answer.get("path"), self.answer.get("reason")
         if question == "pickup":
             return reason == "tcp-midflow"
-        return path != "session" or reason == "icmp-unrelated"
+        beside = (
+            reason == "rule-deny"
+            and not self.answer.get("opened")
+            and parse(self.record.frame).reason != "fragment"  # only the first of a datagram opens
+        )
+        broken = reason == "bad-l4-checksum" and self.answer.get("state", "-") != "-"
+        # only a packet of a session has these
+        alive = path == "session" or reason == "bad-checksum" or beside or broken
+        return not alive or reason == "icmp-unrelated"
 
     def run(self, path):
         error = None
@@ -142,16 +151,28 @@ class Comparison:
                 self.packet(record)
         except capture.CaptureError as wrong:
             error = str(wrong)
+        self.judge.end()
+        self.settled()
         self.ending(error)
 
+    def answer_to(self, number):
+        return self.product.answers[number] if number < len(self.product.answers) else None
+
     def packet(self, record):
-        number = self.summary.packets
-        known = number < len(self.product.answers)
-        self.answer = self.product.answers[number] if known else None
-        answer = self.judge.judge(record)
-        self.summary.add(record, answer)
-        if known:
-            self.compare(record, answer, as_object(number + 1, answer))
+        self.answer, self.record = self.answer_to(self.begun), record
+        self.begun += 1
+        self.waiting.append((record, self.judge.judge(record)))
+        self.settled()
+
+    def settled(self):
+        """A fragment waits for its datagram, and what follows it for that."""
+        while self.waiting and self.waiting[0][1].verdict:
+            record, answer = self.waiting.pop(0)
+            number = self.summary.packets
+            self.answer = self.answer_to(number)
+            self.summary.add(record, answer)
+            if self.answer:
+                self.compare(record, answer, as_object(number + 1, answer))
 
     def compare(self, record, answer, model):
         kind = difference(self.answer, model)
@@ -217,6 +238,21 @@ class Comparison:
                 f"summary {said.get('packets')} packets, {verdicts}; model {model.packets}, {dict(model.verdicts)}"
             )
 
+        self.check_rules(said.get("rules", {}), model)
+
+    def check_rules(self, said, model):
+        """A packet the product may answer otherwise is in other sums, too: its own word counts."""
+        listed = Counter(answer.get("rule") for answer in self.product.answers)
+        shadows = Counter(answer.get("shadow") for answer in self.product.answers)
+        wrong = {
+            rule: sums
+            for rule, sums in said.items()
+            if (sums["packets"], sums["shadow"]) != (listed[rule], shadows[rule])
+        }
+        if wrong or set(said) != {"default", *(rule.id for rule in self.judge.policy.rules)}:
+            self.counts["sums of rules differ"] += 1
+            self.say(f"rules {wrong or said}; model {dict(model.rules)}, {dict(model.shadows)}")
+
     def say(self, text):
         print(f"\n{text}\n  " + " ".join(self.product.command))
 
@@ -234,7 +270,7 @@ class OneOfMany(Product):
 
 def many_products(options, policy_path):
     """Each capture's answers, from one run of replay-many."""
-    command = [options.many] + (["--local", options.local] if options.local else []) + [policy_path]
+    command = shlex.split(options.many) + (["--local", options.local] if options.local else []) + [policy_path]
     with tempfile.TemporaryFile("w+") as paths:
         paths.writelines(path + "\n" for path in options.captures)
         paths.seek(0)
@@ -315,7 +351,7 @@ def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("captures", nargs="*", metavar="PCAP")
     parser.add_argument("--xdpseg", metavar="PATH")
-    parser.add_argument("--many", metavar="PATH", help="replay-many, instead of --xdpseg")
+    parser.add_argument("--many", metavar="COMMAND", help="replay-many, instead of --xdpseg")
     parser.add_argument("--policy", default=[], action="append", metavar="FILE")
     parser.add_argument("--local", default="", metavar="PREFIX,...")
     parser.add_argument(

@@ -37,7 +37,7 @@ def address_text(family, address):
 
 def as_object(number, answer):
     """The object of one packet; what it has not is null."""
-    packet, session = answer.packet, answer.session
+    packet = answer.packet
     family, proto = packet.family, packet.proto
     return {
         "n": number,
@@ -50,7 +50,8 @@ def as_object(number, answer):
         "sport": packet.sport if family else None,
         "dst": family and address_text(family, packet.dst),
         "dport": packet.dport if family else None,
-        "state": session and session.state,
+        "state": answer.state,
+        "shadow": answer.shadow,
     }
 
 
@@ -63,14 +64,23 @@ def arguments(argv):
     return parser.parse_args(argv)
 
 
+def tell(waiting, summary, out):
+    """In the order of the packets: a fragment waits for its datagram, what follows for it."""
+    while waiting and waiting[0][1].verdict:
+        record, answer = waiting.pop(0)
+        summary.add(record, answer)
+        out.write(json.dumps(as_object(summary.packets, answer)) + "\n")
+
+
 def replay(options, out):
     judge = Judge(Policy(options.policy), filter(None, options.local.split(",")), options.iface)
-    summary = Summary()
+    summary, waiting = Summary(), []
     for path in options.captures:
         for record in capture.read(path):
-            answer = judge.judge(record)
-            summary.add(record, answer)
-            out.write(json.dumps(as_object(summary.packets, answer)) + "\n")
+            waiting.append((record, judge.judge(record)))
+            tell(waiting, summary, out)
+    judge.end()
+    tell(waiting, summary, out)
     out.write(json.dumps({"summary": summary.report(judge)}) + "\n")
 
 

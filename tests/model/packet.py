@@ -62,7 +62,11 @@ class Packet:
     vlan = ()
     dscp = flags = type = code = at = end = 0
     alert = any_alert = extended = cut = False
-    quote = None  # key without zone of the flow that an ICMP error is about
+    partial = later = False  # a fragment; not the first
+    network = fragment_at = ttl = 0  # where the IP header begins, and what a fragment is about
+    whole = False  # it came in fragments
+    quoted = None  # the packet that an ICMP error is about, as far as it is quoted
+    quote = None  # key without zone of its flow
 
     def key(self):
         """The flow, the same from both sides, without its zone."""
@@ -142,9 +146,11 @@ def ipv4(packet, data, at):
     if ttl == 0:
         raise Guard("ttl-zero")
     packet.at, packet.end = at + header, at + total
+    packet.network, packet.fragment_at, packet.ttl = at, packet.at, ttl
     if martian4(src, dst) or src == 0 and not from_nowhere(packet, data, fragment):
         raise Guard("martian")
     if fragment & 0x3FFF:  # MF or an offset
+        packet.later = fragment & 0x1FFF != 0
         raise Guard("fragment")
     transport(packet, data, ttl)
 
@@ -187,7 +193,15 @@ def ipv6(packet, data, at):
         raise Guard("ttl-zero")
     if martian6(src, dst):
         raise Guard("martian")
-    extensions(packet, data, at + 40)
+    packet.network, packet.ttl = at, hops
+    try:
+        extensions(packet, data, at + 40)
+    except Guard as answer:
+        if packet.partial and answer.reason == "truncated":  # RFC 7112 5
+            raise Guard("fragment-tiny") from None
+        raise
+    if packet.partial:
+        raise Guard("fragment")
     if packet.proto != ICMPV6:
         if src == 0:
             raise Guard("martian")
@@ -241,8 +255,17 @@ def extension(packet, data, kind, at, length):
     elif kind == AH:
         if length < 12 or length % 8:  # RFC 4302 2.2
             raise Guard("extension-headers")
-    elif kind == FRAGMENT and (data[at + 2] << 8 | data[at + 3]) & 0xFFF9:  # RFC 6946: neither offset nor M is whole
-        raise Guard("fragment")
+    elif kind == FRAGMENT and (packet.partial or packet.whole):  # RFC 8200 4.1: at most one
+        raise Guard("extension-headers")
+    elif kind == FRAGMENT and not (data[at + 2] << 8 | data[at + 3]) & 0xFFF9:  # RFC 6946
+        packet.whole = True
+    elif kind == FRAGMENT:
+        packet.partial = True
+        packet.fragment_at = at + length
+        packet.later = (data[at + 2] << 8 | data[at + 3]) & 0xFFF8 != 0
+        packet.proto, packet.at = data[at], at + length
+        if packet.later:  # behind it there is no header
+            raise Guard("fragment")
 
 
 def hop_by_hop(packet, data, at, end):
@@ -354,15 +377,18 @@ def icmp(packet, data, hops):
     if packet.type in ERRORS[family]:
         error(packet, data)
         return
-    packet.kind, packet.sport = icmp_ends(family, data, at)
-    packet.dport = packet.sport
+    packet.kind, packet.sport, packet.dport = icmp_ends(family, data, at)
 
 
 def icmp_ends(family, data, at):
-    """(kind, port) of the flow: an echo's id stands for both ports."""
-    if data[at] in (ECHO_REQUEST[family], ECHO_REPLY[family]):
-        return 0, data[at + 4] << 8 | data[at + 5]
-    return 1 + (data[at] << 8 | data[at + 1]), 0
+    """(kind, source's port, destination's) of the flow: an echo's id is the port of who asks, the
+    next number the other's."""
+    number = data[at + 4] << 8 | data[at + 5]
+    if data[at] == ECHO_REQUEST[family]:
+        return 0, number, number + 1 & 0xFFFF
+    if data[at] == ECHO_REPLY[family]:
+        return 0, number + 1 & 0xFFFF, number
+    return 1 + (data[at] << 8 | data[at + 1]), 0, 0
 
 
 def icmpv6(packet, data, hops):
@@ -393,7 +419,7 @@ def neighbour(packet, hops):
         raise Guard("truncated")
     if packet.src == 0 and kind == 135 and packet.dst >> 24 != 0xFF0200000000000000000001FF:
         raise Guard("martian")
-    far = hops != 255 or packet.code or packet.extended
+    far = hops != 255 or packet.code or packet.extended or packet.whole
     if far or (kind == 134 and packet.src >> 118 != LINK_LOCAL):
         raise Guard("off-link")
     raise allow("neighbour-discovery")
@@ -405,7 +431,7 @@ def error(packet, data):
     quote = (quoted4 if packet.family == 4 else quoted6)(data, at, packet.end, packet.dst)
     if not quote:
         raise Guard("icmp-quote")
-    packet.quote = quote
+    packet.quoted, packet.quote = quote, quote.key()
     if packet.family == 4 and (packet.type, packet.code) == (3, 4):
         if data[at - 2] << 8 | data[at - 1] < 68:  # RFC 791 3.2, RFC 1191 4
             raise Guard("icmp-mtu")
@@ -437,9 +463,10 @@ def quoted6(data, at, end, receiver):
     src, dst = int.from_bytes(src, "big"), int.from_bytes(dst, "big")
     if first >> 28 != 6 or src != receiver:
         return None
-    at += 40
+    at, fragments = at + 40, 0
     for place in range(MOST_EXTENSIONS + 1):
-        if end - at < 8:
+        fragments += kind == FRAGMENT
+        if end - at < 8 or fragments > 1:  # RFC 8200 4.1
             return None
         if kind not in EXTENSIONS:
             return quoted_flow(6, kind, data, at, src, dst)
@@ -462,15 +489,17 @@ def could_be_sent(data, kind, at, length, place):
 
 
 def quoted_flow(family, proto, data, at, src, dst):
-    """The key of what was sent; at least eight bytes stand at `at`."""
-    kind = sport = dport = 0
+    """What was sent; at least eight bytes stand at `at`."""
+    found = Packet()
+    found.family, found.proto, found.src, found.dst = family, proto, src, dst
     if proto in WITH_PORTS:
-        sport, dport = PORTS.unpack_from(data, at)
+        found.sport, found.dport = PORTS.unpack_from(data, at)
+        found.seq = int.from_bytes(data[at + 4 : at + 8], "big")  # of TCP
     elif proto == (ICMP if family == 4 else ICMPV6):
         if data[at] in UNQUOTABLE[family]:
             return None
-        kind, sport = icmp_ends(family, data, at)
-        dport = sport
+        found.type, found.code = data[at], data[at + 1]
+        found.kind, found.sport, found.dport = icmp_ends(family, data, at)
     elif proto in (ICMP, ICMPV6):
         return None
-    return flow_key(family, proto, kind, src, sport, dst, dport)
+    return found

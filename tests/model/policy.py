@@ -2,7 +2,7 @@
 """The policy language, evaluated rule by rule in the order of the file.
 
 Plain sets and loops, nothing compiled: slow, and easy to check by reading.
-`limit` and `failsafe` are read and not judged.
+`limit` is read and not judged.
 """
 import bisect
 import ipaddress
@@ -11,7 +11,7 @@ import re
 
 import yaml
 
-from packet import ICMP, ICMPV6, TCP, WITH_PORTS
+from packet import ECHO_REPLY, ECHO_REQUEST, ICMP, ICMPV6, TCP, WITH_PORTS
 
 
 class PolicyError(Exception):
@@ -300,6 +300,15 @@ UNJUDGED = {
 LOOSE = "loose"
 
 
+def failsafe(text, names):
+    """(service, who may reach it) of `SERVICE` or `SERVICE from GROUP`."""
+    parts = str(text).split()
+    if len(parts) not in (1, 3) or parts[1:2] not in ([], ["from"]):
+        raise PolicyError(f"'{text}' is no SERVICE or SERVICE from GROUP")
+    addresses = names.addresses(parts[2]) if parts[2:] else EVERYWHERE
+    return [(service, addresses) for service in names.services(parts[0])]
+
+
 def known_keys(what, value, keys):
     if not isinstance(value, dict):
         raise PolicyError(f"{what} is no map")
@@ -318,6 +327,7 @@ class Rule:
         self.shadow = (
             choice(body.get("stage", "enforce"), ("enforce", "shadow"), "stage") == "shadow"
         )
+        self.counts = body.get("log") == "true" or "limit" in body
         self.direction = choice(body.get("direction", "any"), DIRECTIONS, "direction")
         self.src = names.addresses(body["from"]) if "from" in body else None
         self.dst = names.addresses(body["to"]) if "to" in body else None
@@ -329,6 +339,10 @@ class Rule:
         self.dscp = {dscp(text) for text in words(body["dscp"])} if "dscp" in body else None
         if self.source_ports and not any(service.may_have_ports() for service in self.services):
             raise PolicyError("'source-port' with a service that has no ports")
+
+    def only_allows(self):
+        asks = self.vlans or self.ifaces or self.flags or self.dscp is not None
+        return self.action == "allow" and not (self.shadow or self.counts or asks)
 
     def matches(self, packet, direction, iface):
         return (
@@ -504,6 +518,19 @@ def gathered(documents, key):
     return found
 
 
+class Asked:
+    """What a service is asked for, read off a packet of either side."""
+
+    def __init__(self, packet, answers):
+        self.family, self.proto = packet.family, packet.proto
+        self.dport = packet.sport if answers else packet.dport
+        self.type, self.code = packet.type, packet.code
+        self.known = True
+        if answers and self.proto in (ICMP, ICMPV6):
+            self.known = self.type == ECHO_REPLY[self.family]
+            self.type, self.code = ECHO_REQUEST[self.family], 0
+
+
 class Policy:
     """rules, verdicts by direction, timeouts and pickup in ns (or LOOSE), named VLAN stacks."""
 
@@ -521,8 +548,13 @@ class Policy:
         if len(set(ids)) != len(ids) or "default" in ids:
             raise PolicyError("two rules have one name, or one is called 'default'")
         self.defaults([document.get("defaults") or {} for _, document in documents])
+        self.failsafe = [
+            pair
+            for _, document in documents
+            for word in words(document.get("failsafe") or [])
+            for pair in failsafe(word, names)
+        ]
         self.vlans = {stack for rule in self.rules for stack in rule.vlans}
-        self.judging = [rule for rule in self.rules if not rule.shadow]
 
     def defaults(self, layers):
         """The includer's word is the last."""
@@ -537,9 +569,29 @@ class Policy:
         pickup = said["pickup"]
         self.pickup = LOOSE if pickup == LOOSE else 0 if pickup == "0" else duration(pickup)
 
+    def never_cut(self, packet, answers):
+        """A packet to a failsafe service, or with `answers` from one. A session is not needed."""
+        peer, asked = packet.dst if answers else packet.src, Asked(packet, answers)
+        return asked.known and any(
+            (packet.family, peer) in addresses and service.matches(asked)
+            for service, addresses in self.failsafe
+        )
+
+    def lets_all_out(self):
+        """Everything that leaves is allowed, by rules that only ask for addresses, protocol and
+        ports: nothing has to be judged then."""
+        return self.verdicts["egress"] == "allow" and not any(
+            rule.direction in ("any", "egress") and not rule.only_allows() for rule in self.rules
+        )
+
     def decide(self, packet, direction, iface=None):
-        """(verdict, rule) for the first packet of a flow."""
-        for rule in self.judging:
-            if rule.matches(packet, direction, iface):
-                return rule.action, rule.id
-        return self.verdicts[direction], "default"
+        """(verdict, rule, shadow) for the first packet of a flow. shadow: the first rule of that
+        stage which matches before the one that decides, or None."""
+        shadow = None
+        for rule in self.rules:
+            if not rule.matches(packet, direction, iface):
+                continue
+            if not rule.shadow:
+                return rule.action, rule.id, shadow
+            shadow = shadow or rule.id
+        return self.verdicts[direction], "default", shadow

@@ -39,6 +39,53 @@ from random_policy import PORTS, V4, V6
 NUMBERED = [2, 47, 50, 59, 89, 103, 112, 255]  # protocols without ports
 
 
+class Ends:
+    """Sequence numbers, windows and options of both ends; mostly right, else near a bound, or nowhere."""
+
+    def __init__(self, rng):
+        self.rng, self.scale = rng, [rng.choice([None, 0, 2, 7, 14, 15]) for _ in range(2)]
+        self.window = [rng.choice([0, 1, 100, 8192, 65535]) for _ in range(2)]
+        self.next = [0, 0]
+        self.begin_again()
+
+    def begin_again(self):
+        self.next = [self.rng.choice([1, 2**31, 2**32 - 3, self.rng.randrange(2**32)]) for _ in range(2)]
+
+    def reach(self, side):
+        return self.window[side] << min(self.scale[side] or 0, 14)
+
+    def says(self, by_first, flags, data):
+        """Keywords of build.tcp; what is said counts as sent if it is in order."""
+        rng, own, other = self.rng, int(not by_first), int(by_first)
+        seq, ack = self.next[own], self.next[other]
+        occupied = len(data) + bool(flags & (SYN | FIN))
+        if rng.random() < 0.85:
+            self.next[own] = (seq + occupied) % 2**32
+        else:
+            seq += self.astray(other, own)
+        if rng.random() < 0.1:
+            ack += self.astray(own, other)
+        if flags & (RST | ACK) == RST:
+            ack = 0
+        window = self.window[own] if rng.random() < 0.8 else rng.choice([0, 1, 500, 65535])
+        options = self.options(own) if flags & SYN else rng.choice([b"", b"", b"\1\1\1\1", b"\3\3\7"])
+        return {"seq": seq, "ack": ack, "window": window, "options": options}
+
+    def astray(self, receiver, sender):
+        """How far off: about a bound, or anywhere."""
+        rng, reach = self.rng, self.reach(receiver)
+        near = [reach, -reach, 66000, -66000, 1, -1, -10, 0, 65535, -65535, self.reach(sender)]
+        return rng.choice(near) + rng.choice([-1, 0, 0, 1]) if rng.random() < 0.9 else rng.randrange(2**32)
+
+    def options(self, side):
+        """Maximum segment size, no-ops, and where it scales, by how much."""
+        rng, scale = self.rng, self.scale[side]
+        found = rng.choice([b"", b"\2\4\5\xb4", b"\1", b"\4\2", b"\x22\x0eabcdefghijkl"])
+        if scale is not None:
+            found += rng.choice([b"\3\3", b"\1\3\3"]) + bytes((scale,))
+        return found + rng.choice([b"", b"", b"\0\3\3\1", b"\5\1", b"\x22\x28"])
+
+
 class Talk:
     """The few who talk, and what they say. Every generator yields whole IP packets."""
 
@@ -106,26 +153,28 @@ class Talk:
     def tcp_flow(self):
         rng, (one, two) = self.rng, self.pair()
         a, b = self.port(), self.port()
+        sides = Ends(rng)
 
         def says(by_first, flags, data=b""):
             ends = (one, two, a, b) if by_first else (two, one, b, a)
-            return self.send(
-                ends[0], ends[1], 6, tcp(*ends, flags | rng.choice([0, 0, 0, PSH, 64, 128]), data)
-            )
+            flags |= rng.choice([0, 0, 0, PSH, 64, 128])
+            return self.send(*ends[:2], 6, tcp(*ends, flags, data, **sides.says(by_first, flags, data)))
 
         yield from self.opening(says)
         for _ in range(rng.randint(0, 6)):
             by_first = rng.random() < 0.5
             yield says(
                 by_first,
-                rng.choice([ACK, ACK, ACK, ACK | URG, SYN, SYN | ACK, rng.randrange(64)]),
+                rng.choice([ACK, ACK, ACK, ACK | URG, SYN, SYN | ACK, RST, rng.randrange(64)]),
                 rng.choice([b"", b"x", b"data" * 9]),
             )
         yield from self.closing(says)
         if rng.random() < 0.3:
-            yield says(True, SYN)
-            yield says(False, SYN | ACK)
-            yield says(True, ACK)
+            sides.begin_again()
+            by_first = rng.random() < 0.8
+            yield says(by_first, SYN)
+            yield says(not by_first, SYN | ACK)
+            yield says(by_first, ACK)
 
     def opening(self, says):
         way = self.rng.random()
@@ -216,22 +265,57 @@ class Talk:
         yield icmp_packet(router, sender, kind, code, rest, quote)
 
     def fragments(self):
+        """A datagram in pieces, in any order, and what a bad network makes of them."""
         (one, two), rng = self.pair(), self.rng
-        body = udp(one, two, self.port(), self.port(), bytes(32))
-        for offset, more in ((0, 1), (2, 1), (4, 0)):
-            piece = body[offset * 8 : offset * 8 + 16]
-            if ":" in one:
-                yield chain(
-                    one,
-                    two,
-                    [(44, lambda following, o=offset, m=more: fragment_header(following, o, m))],
-                    17,
-                    piece,
-                )
-            else:
-                yield ip4(
-                    one, two, 17, piece, fragment=more << 13 | offset | rng.choice([0, 0x4000])
-                )
+        proto = rng.choice([17, 17, 1 if "." in one else 58, 6, 47])
+        body = self.body_in_pieces(one, two, proto)
+        size = rng.choice([8, 16, 24, 24, 32])
+        cuts = [
+            (at, body[at : at + size], at + size < len(body)) for at in range(0, len(body), size)
+        ]
+        if rng.random() < 0.5:
+            rng.shuffle(cuts)
+        if rng.random() < 0.4:
+            self.disturb(cuts)
+        ident = rng.choice([1, 7, rng.randrange(1 << 16)])
+        for at, piece, more in cuts:
+            yield self.fragment(one, two, proto, ident, at, piece, more)
+
+    def body_in_pieces(self, one, two, proto):
+        rng = self.rng
+        if proto == 17:
+            return udp(one, two, self.port(), self.port(), bytes(rng.choice([32, 40, 64])))
+        if proto == 6:
+            return tcp(one, two, self.port(), self.port(), SYN, b"data" * 8)
+        if proto == 47:
+            return bytes(rng.randrange(16, 64))
+        kind = rng.choice([8, 0, 3] if proto == 1 else [128, 129, 1, 135])
+        return icmp(one, two, kind, 0, struct.pack("!HH", 7, 1), bytes(32))
+
+    def disturb(self, cuts):
+        rng = self.rng
+        at, piece, more = rng.choice(cuts)
+        rng.choice(
+            [
+                lambda: cuts.append((at, piece, more)),
+                lambda: cuts.append((at, bytes(len(piece)), more)),
+                lambda: cuts.append((at + 8, piece, more)),
+                lambda: cuts.append((at, piece, not more)),
+                lambda: cuts.append((at, piece[:-1], True)),
+                lambda: cuts.append((0xFFF0, piece, more)),
+                lambda: cuts.append((at + 64, b"", False)),
+                lambda: cuts.remove((at, piece, more)),
+            ]
+        )()
+
+    def fragment(self, one, two, proto, ident, at, piece, more):
+        if "." in one:
+            word = more << 13 | at // 8 | self.rng.choice([0, 0, 0x4000])
+            return ip4(one, two, proto, piece, fragment=word, ident=ident & 0xFFFF)
+        chain_of = [(44, lambda following: fragment_header(following, at // 8, more, ident))]
+        if self.rng.random() < 0.2:
+            chain_of.insert(self.rng.choice([0, 1]), (60, options_header))
+        return chain(one, two, chain_of, proto, piece)
 
     def link_only(self):
         """Neighbours, listeners, DHCP: right and wrong."""
@@ -361,7 +445,7 @@ class Talk:
         (other_icmp, 1),
         (numbered, 1),
         (error, 4),
-        (fragments, 1),
+        (fragments, 3),
         (link_only, 2),
         (stray, 1),
     ]

@@ -198,7 +198,7 @@ class PolicyMaker:
                 if self.often(0.7)
                 else self.rng.choice(DSCPS)
             )
-        if self.often(0.1):
+        if self.often(0.3):
             body["stage"] = self.rng.choice(["shadow", "enforce"])
 
     def can_match(self, body):
@@ -215,6 +215,14 @@ class PolicyMaker:
         if "tcp-flags" in body and not all(service.proto in (None, 6) for service in services):
             return False
         return any(families & families_of(service) for service in services)
+
+    def failsafe(self):
+        """A service, and sometimes from whom; `any` from anywhere is an error."""
+        port = self.rng.choice(PORTS)
+        service = self.rng.choice([*SERVICES, f"tcp/{port}", f"udp/{port}"])
+        if service.startswith(("tcp/", "udp/")) and self.often(0.3):
+            return service
+        return f"{service} from {self.address_or_group()}"
 
     def defaults(self):
         rng = self.rng
@@ -262,6 +270,8 @@ class PolicyMaker:
         services = self.named(self.services, prefix + "s", 3, lambda: self.some(self.service), bool)
         rules = [self.rule(f"{prefix}r{number}") for number in range(self.rng.randint(0, most))]
         found = {"defaults": defaults, "groups": groups, "services": services, "rules": rules}
+        if not self.plain and self.often(0.3):
+            found["failsafe"] = self.some(self.failsafe, 3)
         return {"version": 1, **{key: value for key, value in found.items() if value}}
 
     def write(self):

@@ -42,25 +42,33 @@ static void print_json(json_t *json)
 	json_decref(json);
 }
 
+static void tell(struct many *many, struct seg_tally *tally)
+{
+	struct seg_replayed result;
+
+	while (seg_replay_next(many->replay, &result)) {
+		struct seg_packet_line line = {.n = tally->packets + 1,
+					       .image = seg_policy_image(many->policy),
+					       .packet = &result};
+
+		seg_tally_add(tally, &result);
+		seg_packet_line_json(&line, stdout);
+	}
+}
+
 /* 0; < 0: the program could not be run. A broken capture is an answer like others. */
 static int judge_packets(struct many *many, struct seg_capture *capture, struct seg_tally *tally,
 			 struct seg_error *bad, struct seg_error *err)
 {
 	struct seg_capture_packet packet;
-	struct seg_replayed result;
 	int r = 0;
 
 	while (!r && seg_capture_next(capture, &packet, bad) > 0) {
-		struct seg_packet_line line = {.n = tally->packets + 1,
-					       .image = seg_policy_image(many->policy),
-					       .packet = &result};
-
-		r = seg_replay_packet(many->replay, &packet, &result, err);
-		if (r)
-			break;
-		seg_tally_add(tally, &result);
-		seg_packet_line_json(&line, stdout);
+		r = seg_replay_packet(many->replay, &packet, err);
+		tell(many, tally);
 	}
+	seg_replay_end(many->replay);
+	tell(many, tally);
 	return r;
 }
 

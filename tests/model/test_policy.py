@@ -29,7 +29,7 @@ class Language(Folder):
         )
         parsed = packet.parse(ethernet(data, vlan))
         self.assertIsNone(parsed.verdict, parsed.reason)
-        return made.decide(parsed, direction, iface) == ("allow", "r")
+        return made.decide(parsed, direction, iface) == ("allow", "r", None)
 
     def yes(self, body, *data, **more):
         for one in data:
@@ -44,13 +44,14 @@ class Language(Folder):
             "rules: [{id: a, service: tcp/80, action: allow}, {id: b, service: tcp, action: deny},"
             "{id: c, action: allow}]"
         )
-        for port, expected in ((80, ("allow", "a")), (81, ("deny", "b"))):
+        for port, expected in ((80, ("allow", "a", None)), (81, ("deny", "b", None))):
             self.assertEqual(
                 made.decide(packet.parse(ethernet(tcp_packet(A, B, 1, port, SYN))), "ingress"),
                 expected,
             )
         self.assertEqual(
-            made.decide(packet.parse(ethernet(udp_packet(A, B, 1, 80))), "ingress"), ("allow", "c")
+            made.decide(packet.parse(ethernet(udp_packet(A, B, 1, 80))), "ingress"),
+            ("allow", "c", None),
         )
 
     def test_defaults(self):
@@ -58,12 +59,12 @@ class Language(Folder):
         made = self.policy("name: x")
         self.assertEqual(
             [made.decide(parsed, way) for way in ("ingress", "egress", "forward")],
-            [("deny", "default"), ("allow", "default"), ("deny", "default")],
+            [("deny", "default", None), ("allow", "default", None), ("deny", "default", None)],
         )
         self.assertEqual(made.pickup, 5 * S)
         self.assertEqual(made.timeouts["tcp-established"], 7200 * S)
         made = self.policy("defaults: {forward: allow, pickup: loose, timeouts: {udp: 1500ms}}")
-        self.assertEqual(made.decide(parsed, "forward"), ("allow", "default"))
+        self.assertEqual(made.decide(parsed, "forward"), ("allow", "default", None))
         self.assertEqual(
             (made.pickup, made.timeouts["udp"], made.timeouts["icmp"]), ("loose", 1500 * MS, 10 * S)
         )
@@ -226,6 +227,37 @@ class Language(Folder):
         self.no("vlan: 5/6,", one, vlan=(6, 5))
         self.no("stage: shadow,", one)
         self.yes("stage: enforce,", one)
+
+    def test_shadow(self):
+        made = self.policy(
+            "defaults: {ingress: deny}\n"
+            "rules: [{id: a, stage: shadow, service: udp/1, action: allow},"
+            "{id: b, stage: shadow, service: udp/1-2, action: deny},"
+            "{id: c, service: udp/1-3, action: allow}, {id: d, stage: shadow, action: allow}]"
+        )
+        for port, wanted in (
+            (1, ("allow", "c", "a")),
+            (2, ("allow", "c", "b")),
+            (3, ("allow", "c", None)),
+            (4, ("deny", "default", "d")),
+        ):
+            parsed = packet.parse(ethernet(udp_packet(A, B, 9, port)))
+            self.assertEqual(made.decide(parsed, "ingress"), wanted)
+
+    def test_lets_all_out(self):
+        asked = "defaults: {egress: allow}\nrules: [{id: a, direction: %s, action: %s%s}]"
+        for direction, action, more, all_out in (
+            ("egress", "allow", "", True),
+            ("any", "allow", ", log: false", True),
+            ("egress", "allow", ", log: true", False),
+            ("egress", "allow", ", stage: shadow", False),
+            ("egress", "allow", ", vlan: 7", False),
+            ("egress", "deny", "", False),
+            ("ingress", "deny", "", True),
+            ("ingress", "allow", ", log: true", True),
+        ):
+            text = asked % (direction, action, more)
+            self.assertEqual(self.policy(text).lets_all_out(), all_out, text)
 
     def test_include(self):
         self.file(

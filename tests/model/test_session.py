@@ -2,7 +2,7 @@
 """Sequences of packets, and what the judge says to each."""
 
 import capture
-from build import ACK, FIN, PSH, RST, SYN, echo, ethernet, ip4, tcp_packet, udp, udp_packet
+from build import ACK, FIN, PSH, RST, SYN, echo, ethernet, ip4, tcp, tcp_packet, udp, udp_packet
 from case import A, B, C, A6, B6, C6, S, Folder, quoting
 from judge import Judge, Summary
 from model import as_object
@@ -13,9 +13,14 @@ class Replay(Folder):
 
     ALLOW = "defaults: {ingress: allow}"
 
+    def setUp(self):
+        super().setUp()
+        self.next = [1000, 5000]
+
     def start(self, text=ALLOW, local=(), oracle=None):
         self.clock = 1000 * S
         self.judge = Judge(self.policy(text), local, oracle=oracle)
+        self.next = [1000, 5000]
 
     def after(self, seconds):
         self.clock += round(seconds * S)
@@ -37,9 +42,11 @@ class Replay(Folder):
         )
 
     def syn(self, flags=SYN, back=False, data=b""):
-        return (
-            tcp_packet(B, A, 80, 9, flags, data) if back else tcp_packet(A, B, 9, 80, flags, data)
-        )
+        """The next segment of A to B, or back."""
+        seq, ack = self.next[back], self.next[not back]
+        self.next[back] += len(data) + bool(flags & (SYN | FIN))
+        ends = (B, A, 80, 9) if back else (A, B, 9, 80)
+        return ip4(*ends[:2], 6, tcp(*ends, flags, data, seq=seq, ack=ack if flags & ACK else 0))
 
     def states(self, *flags):
         """The state after each: (flags, by the originator)."""
@@ -58,8 +65,11 @@ class Replay(Folder):
         one = udp_packet(A, B, 5, 6)
         self.assertEqual(self.whole(one), ("deny", "default", "slow", "rule-deny", "opening"))
         self.assertEqual(self.whole(one), ("deny", "default", "session", "session-deny", "opening"))
-        self.assertEqual(self.whole(udp_packet(B, A, 6, 5))[3], "session-deny")
         self.assertEqual(self.whole(one)[4], "opening")  # what is denied moves nowhere
+        # a denial is of the side that began
+        self.assertEqual(self.whole(udp_packet(B, A, 6, 5))[3], "rule-deny")
+        self.assertEqual(self.whole(udp_packet(B, A, 6, 5))[3], "rule-deny")
+        self.assertEqual(self.whole(one)[3], "session-deny")
         self.assertEqual(self.whole(ethernet(b"")[:13])[:4], ("deny", "-", "guard", "truncated"))
 
     def test_handshake_and_close(self):
@@ -84,8 +94,11 @@ class Replay(Folder):
     def test_no_answer_no_assurance(self):
         self.start()
         self.assertEqual(
-            self.states((SYN, 1), (ACK, 1), (ACK, 1), (ACK, 0), (ACK, 0), (ACK, 1)),
-            ["opening"] * 5 + ["established"],
+            [self.whole(self.syn(flags, back))[3:] for flags, back in (
+                (SYN, False), (ACK, False), (ACK, True), (FIN | ACK, True), (RST | ACK, False)
+            )],
+            [("rule-allow", "opening"), ("tcp-window", None), ("session-allow", "opening"),
+             ("tcp-window", None), ("session-allow", "closed")],
         )
 
     def test_simultaneous_open(self):
@@ -104,28 +117,28 @@ class Replay(Folder):
                 (RST | ACK, 0),
                 (ACK, 1),
                 (FIN | ACK, 1),
-                (SYN, 0),
                 (SYN, 1),
-                (ACK, 1),
                 (SYN | ACK, 0),
                 (ACK, 1),
                 (RST, 1),
             ),
-            ["opening"] + ["closed"] * 4 + ["opening"] * 3 + ["established", "closed"],
+            ["opening"] + ["closed"] * 3 + ["opening"] * 2 + ["established", "closed"],
         )
 
     def test_opened_again(self):
         self.start()
         close = ((SYN, 1), (SYN | ACK, 0), (ACK, 1), (FIN | ACK, 1), (FIN | ACK, 0))
         self.assertEqual(self.states(*close)[-1], "time-wait")
-        self.assertEqual(self.states((SYN, 0), (SYN, 1)), ["time-wait", "opening"])
+        self.assertEqual(self.whole(self.syn())[3:], ("rule-allow", "opening"))  # judged anew
         self.assertEqual(self.states(*close[1:])[1:], ["established", "closing", "time-wait"])
+        self.assertEqual(self.whole(self.syn(back=True))[3:], ("rule-allow", "opening"))
+        self.assertEqual(self.states((SYN | ACK, 1), (ACK, 0)), ["opening", "established"])
 
     def test_fin_at_once(self):
         self.start()
         self.assertEqual(
-            self.states((SYN, 1), (FIN | ACK, 1), (FIN | ACK, 1), (SYN, 1)),
-            ["opening", "closing", "closing", "opening"],
+            self.states((SYN, 1), (SYN | ACK, 0), (FIN | ACK, 1), (FIN | ACK, 1), (SYN, 1)),
+            ["opening", "opening", "closing", "closing", "closing"],
         )
 
     def test_midflow(self):
@@ -207,14 +220,14 @@ class Replay(Folder):
             for one in packets:
                 self.send(one)
             self.after((low + high) / 2)
-            known = self.send(packets[0]).path == "session"
+            known = self.send(packets[-1]).path == "session"
             low, high = ((low + high) / 2, high) if known else (low, (low + high) / 2)
         return round(low)
 
     def test_timeouts(self):
         """The contract's defaults."""
         open_ = [self.syn(), self.syn(SYN | ACK, True), self.syn(ACK)]
-        fin, nif = self.syn(FIN | ACK), self.syn(FIN | ACK, True)
+        rst, fin, nif = self.syn(RST), self.syn(FIN | ACK), self.syn(FIN | ACK, True)
         ask, answered = udp_packet(A, B, 5, 6), udp_packet(B, A, 6, 5)
         for packets, seconds in (
             (open_[:1], 30),
@@ -222,7 +235,7 @@ class Replay(Folder):
             (open_, 7200),
             (open_ + [fin], 30),
             (open_ + [fin, nif], 30),
-            (open_ + [self.syn(RST)], 30),
+            (open_ + [rst], 30),
             ([ask], 30),
             ([ask, answered], 30),
             ([ask, answered, ask], 120),
@@ -248,13 +261,14 @@ class Replay(Folder):
         )
         self.start = lambda: Replay.start(self, self.ALLOW)
         open_ = [self.syn(), self.syn(SYN | ACK, True), self.syn(ACK)]
+        rst = self.syn(RST)
         ask, answered = udp_packet(A, B, 5, 6), udp_packet(B, A, 6, 5)
         for number, packets in enumerate(
             (
                 open_[:1],
                 open_,
                 open_ + [self.syn(FIN | ACK)],
-                open_ + [self.syn(RST)],
+                open_ + [rst],
                 [ask],
                 [ask, answered, ask],
                 [echo(A6, B6, 1)],
@@ -273,7 +287,10 @@ class Replay(Folder):
             self.assertEqual(self.reason(one), reason)
 
     def test_summary(self):
-        self.start("rules: [{id: dns, service: udp/53, action: allow}]")
+        self.start(
+            "rules: [{id: soon, stage: shadow, service: udp/53, action: deny},"
+            "{id: dns, service: udp/53, action: allow}]"
+        )
         summary = Summary()
         for data in (
             udp_packet(A, B, 9, 53),
@@ -292,7 +309,11 @@ class Replay(Folder):
                 "verdicts": {"allow": 2, "deny": 2},
                 "paths": {"session": 1, "wildcard": 0, "slow": 2, "guard": 1},
                 "reasons": {"rule-allow": 1, "rule-deny": 1, "session-allow": 1, "ttl-zero": 1},
-                "rules": {"default": {"packets": 1}, "dns": {"packets": 2}},
+                "rules": {
+                    "default": {"packets": 1, "shadow": 0},
+                    "dns": {"packets": 2, "shadow": 0},
+                    "soon": {"packets": 0, "shadow": 2},
+                },
             },
         )
 
@@ -393,6 +414,7 @@ class Replay(Folder):
                 "dst": B6,
                 "dport": 80,
                 "state": "opening",
+                "shadow": None,
             },
         )
         self.assertEqual(as_object(4, self.send(ip4(A, B, 47)))["proto"], "47")

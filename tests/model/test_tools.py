@@ -111,7 +111,9 @@ class Generate(Folder):
         for seed in range(40):
             policy, path, local = generate.generate(self.folder, seed, 300)
             judge = Judge(Policy(policy), local.strip("-").split(",") if local != "-" else ())
-            reasons |= {judge.judge(record).reason for record in capture.read(path)}
+            answers = [judge.judge(record) for record in capture.read(path)]
+            judge.end()
+            reasons |= {answer.reason for answer in answers}
         self.assertEqual(
             reasons,
             {
@@ -120,8 +122,14 @@ class Generate(Folder):
                 "bad-header",
                 "bad-l4-checksum",
                 "dhcp",
+                "egress-allow",
+                "egress-learned",
                 "extension-headers",
-                "fragment",
+                "failsafe",
+                "fragment-length",
+                "fragment-overlap",
+                "fragment-timeout",
+                "fragment-tiny",
                 "icmp-mtu",
                 "icmp-quote",
                 "icmp-related",
@@ -140,6 +148,7 @@ class Generate(Folder):
                 "session-deny",
                 "tcp-header",
                 "tcp-midflow",
+                "tcp-window",
                 "truncated",
                 "ttl-zero",
                 "udp-length",

@@ -21,5 +21,8 @@ EMIT(seg_rule_count);
 EMIT(seg_config);
 EMIT(seg_constants);
 EMIT(seg_zone_key);
+EMIT(seg_failsafes);
+EMIT(seg_failsafe_row);
+EMIT(seg_failsafe_key);
 EMIT(seg_live);
 EMIT(seg_live_frame);

@@ -4,74 +4,13 @@
  * once and counted once, and what a packet leaves in the session table is what
  * session.h promises. The test plays the worker; the clock is a word.
  */
-#include <bpf/bpf.h>
-#include <linux/if_xdp.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-
-#include "check.h"
-#include "packets.h"
-#include "session.h"
-#include "table_reap.h"
+#include "program_rig.h"
 
 #include "ingress.skel.h"
 
-#define BUCKETS    8u
-#define GENERATION 3u
-#define ZONE       7u
-#define HALF_OPEN  100u
-#define SECOND     1000000000ull
-#define MS         1000000ull
-
 static struct ingress_bpf *bpf;
-static struct seg_table table;
-static struct seg_config *config;
-static struct seg_quota *quota;
-static struct seg_queue *queue;
-static __u64 *now;
 
 /* --- the rig ----------------------------------------------------------------- */
-
-static void *map_of(struct bpf_map *map, size_t size)
-{
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	check(at != MAP_FAILED);
-	return at;
-}
-
-static struct seg_constants constants(void)
-{
-	return (struct seg_constants){
-		.seed = {1, 2, 3, 4, 5, 6},
-		.buckets = BUCKETS,
-		.features = SEG_FEATURE_REPLAY | SEG_FEATURE_META | SEG_FEATURE_VLAN,
-		.iface = 5,
-		.queue_base = 9,
-		.queues = 1,
-		.half_open_max = HALF_OPEN,
-		.established_max = 100,
-		.zone = ZONE,
-	};
-}
-
-static void map_all(void)
-{
-	table = (struct seg_table){
-		.tags = map_of(bpf->maps.seg_tags, BUCKETS * sizeof(struct seg_tags)),
-		.slots = map_of(bpf->maps.seg_slots,
-				BUCKETS * SEG_BUCKET_SLOTS * sizeof(struct seg_session)),
-		.buckets = BUCKETS,
-	};
-	config = map_of(bpf->maps.seg_config, sizeof(*config));
-	quota = map_of(bpf->maps.seg_quota, sizeof(*quota));
-	now = map_of(bpf->maps.seg_replay, sizeof(struct seg_replay_word));
-	queue = (struct seg_queue *)map_of(bpf->maps.seg_queues,
-					   SEG_QUEUES_MAX * sizeof(struct seg_queue)) +
-		9;
-}
 
 /* A socket that nobody reads: enough for a redirect to be granted. */
 static void serve_queue(void)
@@ -87,12 +26,20 @@ static void load(struct seg_constants with)
 	bpf = ingress_bpf__open();
 	check(bpf != NULL);
 	memcpy((void *)&bpf->rodata->seg_constants, &with, sizeof(with));
-	bpf_map__set_max_entries(bpf->maps.seg_tags, BUCKETS);
-	bpf_map__set_max_entries(bpf->maps.seg_slots, BUCKETS * SEG_BUCKET_SLOTS);
-	check_eq(ingress_bpf__load(bpf), 0);
-	map_all();
-	*config = (struct seg_config){GENERATION, 1, 0};
-	*now = 1000 * SECOND;
+	load_object(bpf->obj, "seg_ingress", SEG_INGRESS);
+}
+
+/* With services that are never cut off. */
+static void begin_failsafe(struct seg_constants with)
+{
+	bpf = ingress_bpf__open();
+	check(bpf != NULL);
+	memcpy((void *)&bpf->rodata->seg_constants, &with, sizeof(with));
+	memcpy((void *)&bpf->rodata->seg_failsafes, &FAILSAFES, sizeof(FAILSAFES));
+	check_eq(bpf_map__set_max_entries(bpf->maps.seg_failsafe, 8), 0);
+	load_object(bpf->obj, "seg_ingress", SEG_INGRESS);
+	fill_failsafes();
+	serve_queue();
 }
 
 static void begin(void)
@@ -101,46 +48,18 @@ static void begin(void)
 	serve_queue();
 }
 
-static struct seg_count exits(__u32 reason)
-{
-	static struct seg_counts counts[256];
-	__u32 iface = 5;
-	struct seg_count sum = {0, 0};
-
-	check_eq(bpf_map_lookup_elem(bpf_map__fd(bpf->maps.seg_counts), &iface, counts), 0);
-	for (size_t i = 0; i < 256; i++) {
-		sum.packets += counts[i].exit[reason].packets;
-		sum.bytes += counts[i].exit[reason].bytes;
-	}
-	return sum;
-}
-
-static struct seg_count all_exits(void)
-{
-	struct seg_count sum = {0, 0};
-
-	for (__u32 reason = 0; reason < SEG_REASON_MAX; reason++) {
-		sum.packets += exits(reason).packets;
-		sum.bytes += exits(reason).bytes;
-	}
-	return sum;
-}
-
 static int action_of(__u32 reason)
 {
-#define X(id, name, verdict, path, text) [SEG_REASON_##id] = SEG_VERDICT_##verdict,
-	static const __u8 verdicts[] = {SEG_REASONS(X)};
-#undef X
-	if (verdicts[reason] == SEG_VERDICT_UP)
+	if (verdict_of(reason) == SEG_VERDICT_UP)
 		return XDP_REDIRECT;
-	return verdicts[reason] == SEG_VERDICT_ALLOW ? XDP_PASS : XDP_DROP;
+	return verdict_of(reason) == SEG_VERDICT_ALLOW ? XDP_PASS : XDP_DROP;
 }
 
 static int run(const struct frame *f)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = f->bytes, .data_size_in = f->size);
 
-	check_eq(bpf_prog_test_run_opts(bpf_program__fd(bpf->progs.seg_ingress), &options), 0);
+	check_eq(bpf_prog_test_run_opts(program, &options), 0);
 	return (int)options.retval;
 }
 
@@ -159,27 +78,6 @@ static void leaves(const char *text, __u32 reason)
 }
 
 #define LEAVES(text, id) leaves(text, SEG_REASON_##id)
-
-/* The only session there is. */
-static struct seg_session *session(void)
-{
-	__u32 slot = seg_table_next(&table, 0);
-
-	check(slot != SEG_SLOT_NONE);
-	check_eq(seg_table_next(&table, slot + 1), SEG_SLOT_NONE);
-	return &table.slots[slot];
-}
-
-static void decide(struct seg_session *s, __u8 action, __u32 handled)
-{
-	seg_store(seg_verdict_slot(s, config->generation),
-		  seg_verdict_make(action, 0, config->generation, 1));
-	seg_gate_pass(s, handled);
-	queue->consumed = queue->sent;
-}
-
-#define FLOW IP4("11") UDP
-#define BACK IP4_FROM_TO("11", B4, A4) UDP_FROM_TO("0035", "3039")
 
 /* --- exits -------------------------------------------------------------------- */
 
@@ -216,12 +114,112 @@ TEST(ingress, every_frame_of_the_parsers_table_has_its_exit)
 	check(judged > 100);
 }
 
+/* --- fragments -------------------------------------------------------------------- */
+
+#define FRAGMENT(where) IP4_WITH("45", where, "40", "11", A4, B4) "00*16 "
+
+/* A worker holds them; they ask for no session, and one that is lost is waited for by nobody. */
+TEST(ingress, fragments_go_up_where_they_can_be_held)
+{
+	struct seg_constants with = constants();
+
+	with.features |= SEG_FEATURE_GATHER;
+	load(with);
+	serve_queue();
+	LEAVES(FRAGMENT("2000"), UP);
+	LEAVES(FRAGMENT("2002"), UP);
+	LEAVES(FRAGMENT("0004"), UP);
+	LEAVES(IP6("2c") "11 00 0001 12345678 00*16 ", UP);
+	check_eq(queue->sent, 4);
+	LEAVES(ETH("8100") "0042 0800" V4_WITH("45", "2000", "40", "11", A4, B4) "00*16 ",
+	       VLAN_UNKNOWN);
+	LEAVES(FRAGMENT("2000") "| 00", UP);
+	LEAVES(IP4_WITH("45", "2000", "00", "11", A4, B4) "00*16 ", TTL_ZERO);
+	*now += SEG_WORKER_LOST_NS + 50 * MS;
+	LEAVES(FRAGMENT("2000"), WORKER_LOST);
+}
+
 TEST(ingress, unarmed_passes_and_counts_all_that_it_answers)
 {
 	begin();
 	config->armed = 0;
 	LEAVES(IP4("06") TCP("00"), TCP_HEADER);
 	LEAVES(IP4("06") TCP(ACK), TCP_MIDFLOW);
+}
+
+/* --- services that are never cut off ---------------------------------------------- */
+
+#define UNREACHABLE4(quote) IP4("01") " 03 04 0000 0000 05dc " quote
+
+TEST(ingress, a_failsafe_service_is_known_by_its_packet)
+{
+	begin_failsafe(constants());
+	LEAVES(IP4("06") TCP(SYN), FAILSAFE);
+	LEAVES(IP4("06") TCP(ACK), FAILSAFE); /* in the middle of whatever */
+	LEAVES(IP6("06") TCP(SYN), FAILSAFE);
+	LEAVES(IP4("01") ICMP("0800"), FAILSAFE);
+	LEAVES(FLOW, FAILSAFE);
+	LEAVES(IP6("11") UDP, UP); /* not of this version */
+	queue->consumed = queue->sent;
+	LEAVES(IP4_FROM_TO("06", B4, A4) TCP(SYN), UP);  /* not from there */
+	LEAVES(IP4_FROM_TO("11", B4, A4) UDP, FAILSAFE); /* from anywhere */
+	queue->consumed = queue->sent;
+	LEAVES(IP4("11") UDP_FROM_TO("0035", "3039"), UP); /* an answer: that leaves, if at all */
+	queue->consumed = queue->sent;
+	LEAVES(IP4("06") TCP("00"), TCP_HEADER);
+	check_eq(quota->class[SEG_CLASS_HALF_OPEN].used, 3); /* of those that went up */
+}
+
+TEST(ingress, a_failsafe_service_in_a_vlan_that_is_known)
+{
+	struct seg_zone_key key = {ZONE, {SEG_VLAN_PRESENT | 100, 0}};
+	__u16 zone = 9;
+
+	begin_failsafe(constants());
+	LEAVES(ETH("8100") "0064 0800 " V4("06") TCP(SYN), VLAN_UNKNOWN);
+	check_eq(bpf_map_update_elem(map_fd("seg_zones"), &key, &zone, BPF_ANY), 0);
+	LEAVES(ETH("8100") "0064 0800 " V4("06") TCP(SYN), FAILSAFE);
+}
+
+/* An error about what this host answered; not about anything else that it sent. */
+TEST(ingress, an_error_about_a_failsafe_answer_passes)
+{
+	begin_failsafe(constants());
+	LEAVES(UNREACHABLE4(V4_FROM_TO("06", B4, A4) "0050 3039 00000001 |"), FAILSAFE);
+	LEAVES(UNREACHABLE4(V4_FROM_TO("06", B4, A4) "0051 3039 00000001 |"), ICMP_UNRELATED);
+	LEAVES(UNREACHABLE4(V4_FROM_TO("06", B4, B4) "0050 3039 00000001 |"), ICMP_UNRELATED);
+	LEAVES(UNREACHABLE4(V4_FROM_TO("06", B4, A4) "3039 0050 00000001 |"), ICMP_UNRELATED);
+}
+
+/* Not a full table, not a lost worker, not on-worker-loss: drop stops it; nor does a denial. */
+TEST(ingress, nothing_stops_a_failsafe_service)
+{
+	struct seg_constants with = constants();
+
+	with.on_loss = SEG_ON_LOSS_DROP;
+	with.half_open_max = 1;
+	begin_failsafe(with);
+	LEAVES(IP4("11") UDP_FROM_TO("1111", "2222"), UP);
+	decide(session(), SEG_VERDICT_ALLOW, 1);
+	LEAVES(IP4("11") UDP_FROM_TO("1111", "3333"), SESSIONS_FULL);
+	queue->sent = queue->consumed + 1;
+	queue->seen = queue->consumed;
+	queue->since = *now;
+	*now += SEG_WORKER_LOST_NS + 50 * MS;
+	LEAVES(IP4("11") UDP_FROM_TO("1111", "2222"), WORKER_LOST);
+	LEAVES(IP4("06") TCP(SYN), FAILSAFE);
+	LEAVES(FLOW, FAILSAFE);
+}
+
+TEST(ingress, a_capture_without_directions_has_failsafe_answers_too)
+{
+	struct seg_constants with = constants();
+
+	with.features |= SEG_FEATURE_UNDIRECTED;
+	begin_failsafe(with);
+	LEAVES(IP4_FROM_TO("06", B4, A4) " 0050 3039 00000001 00000002 50 12 2000 0000 0000 ",
+	       FAILSAFE);
+	LEAVES(IP4_FROM_TO("01", B4, A4) ICMP("0000"), FAILSAFE);
 }
 
 /* --- a new flow ------------------------------------------------------------------ */
@@ -351,6 +349,7 @@ static void lose_worker(__u8 on_loss)
 
 	with.on_loss = on_loss;
 	load(with);
+	serve_queue();
 	serve_queue();
 	LEAVES(FLOW, UP);
 	decide(session(), SEG_VERDICT_ALLOW, 1);

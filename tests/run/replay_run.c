@@ -54,6 +54,15 @@ static void end(void)
 	seg_image_free(image);
 }
 
+/* One that waits for nobody. */
+static int judge_now(const struct seg_capture_packet *packet, struct seg_replayed *out,
+		     struct seg_error *err)
+{
+	int r = seg_replay_packet(replay, packet, err);
+
+	return r ? r : !seg_replay_next(replay, out);
+}
+
 static struct seg_replayed judge_cut(const struct frame *f, uint32_t length, uint32_t wire)
 {
 	struct frame copy = *f;
@@ -62,7 +71,7 @@ static struct seg_replayed judge_cut(const struct frame *f, uint32_t length, uin
 	struct seg_replayed out = {0};
 	struct seg_error err = {0};
 
-	check_that(!seg_replay_packet(replay, &packet, &out, &err), "%s", err.what);
+	check_that(!judge_now(&packet, &out, &err), "%s", err.what);
 	return out;
 }
 
@@ -78,7 +87,8 @@ static struct seg_replayed judge_text(const char *text)
 	return judge(&f);
 }
 
-/* TCP between two hosts of 192.0.2.0/24 and 198.51.100.0/24, with a right checksum. */
+/* TCP between two hosts of 192.0.2.0/24 and 198.51.100.0/24, with a right checksum. Each says one
+ * SYN of sequence number 0xff, and no data. */
 static struct frame tcp(int reply, uint16_t port, uint8_t flags)
 {
 	struct frame f =
@@ -88,6 +98,8 @@ static struct frame tcp(int reply, uint16_t port, uint8_t flags)
 
 	frame_put16(&f, reply ? 36 : 34, port);
 	l4[13] = flags;
+	l4[flags & SEG_TCP_SYN ? 7 : 6] = flags & SEG_TCP_SYN ? 0xff : 1;
+	l4[10] = flags & SEG_TCP_ACK ? 1 : 0;
 	frame_put16(&f, 50, ~frame_sum(l4, 20, frame_sum(f.bytes + 26, 8, 6 + 20)));
 	return f;
 }
@@ -117,6 +129,15 @@ static struct seg_replayed judge_tcp(int reply, uint16_t port, uint8_t flags)
 	"version: 1\n"                                                                             \
 	"defaults: {pickup: 0s, timeouts: {tcp-syn: 30s, tcp-time-wait: 10s}}\n"                   \
 	"rules:\n"                                                                                 \
+	"  - {id: ssh, from: 192.0.2.0/24, service: tcp/22, action: allow}\n"                      \
+	"  - {id: no, from: 192.0.2.0/24, service: tcp/1-1000, action: deny}\n"
+
+/* The same, and a rule that only watches some of it. */
+#define SSH_WATCHED                                                                                \
+	"version: 1\n"                                                                             \
+	"defaults: {pickup: 0s, timeouts: {tcp-syn: 30s, tcp-time-wait: 10s}}\n"                   \
+	"rules:\n"                                                                                 \
+	"  - {id: soon, source-port: 1000-1019, action: deny, stage: shadow}\n"                    \
 	"  - {id: ssh, from: 192.0.2.0/24, service: tcp/22, action: allow}\n"                      \
 	"  - {id: no, from: 192.0.2.0/24, service: tcp/1-1000, action: deny}\n"
 
@@ -196,6 +217,25 @@ TEST(replay, pickup_counts_from_the_first_packet)
 	end();
 }
 
+TEST(replay, a_shadow_rule_decides_nothing)
+{
+	struct seg_replayed first, reply, other;
+
+	begin(SSH_WATCHED);
+	first = judge_tcp(0, 1000, T_SYN);
+	reply = judge_tcp(1, 1000, T_SYN_ACK);
+	other = judge_tcp(0, 1020, T_SYN);
+	SAYS(first, "rule-allow", "ssh");
+	SAYS(reply, "session-allow", "ssh");
+	SAYS(other, "rule-allow", "ssh");
+	check_eq(first.shadow, 0);
+	check_eq(reply.shadow, 0);
+	check_eq(other.shadow, SEG_RULE_NONE);
+	check_eq(seg_replay_rule(replay, 0).shadow, 2);
+	check_eq(seg_replay_rule(replay, 0).count.packets, 0);
+	end();
+}
+
 TEST(replay, reset_forgets)
 {
 	begin(SSH);
@@ -255,9 +295,9 @@ TEST(replay, jumbo_and_gso_frames)
 		frame_put16(&f, 34, 2000 + (__u32)i);
 		frame_put16(&f, 38, sizes[i] - 34);
 		memcpy(bytes, f.bytes, f.size);
-		check_eq(seg_replay_packet(replay, &packet, &out, &err), 0);
+		check_eq(judge_now(&packet, &out, &err), 0);
 		SAYS(out, "rule-allow", "dns");
-		check_eq(seg_replay_packet(replay, &packet, &out, &err), 0);
+		check_eq(judge_now(&packet, &out, &err), 0);
 		SAYS(out, "session-allow", "dns");
 		check_eq(seg_replay_rule(replay, 0).sessions, i + 1);
 	}
@@ -272,16 +312,16 @@ TEST(replay, frames_of_any_length)
 	struct seg_error err;
 
 	begin(SSH);
-	check_eq(seg_replay_packet(replay, &packet, &out, &err), 0);
+	check_eq(judge_now(&packet, &out, &err), 0);
 	SAYS(out, "non-ip", "-");
 	check_eq(out.bytes, sizeof(bytes));
 	for (packet.wire = 0; packet.wire < 14; packet.wire++) {
 		packet.length = packet.wire;
-		check_eq(seg_replay_packet(replay, &packet, &out, &err), 0);
+		check_eq(judge_now(&packet, &out, &err), 0);
 		SAYS(out, "truncated", "-");
 	}
 	packet.wire = UINT32_MAX; /* a writer that lies */
-	check_eq(seg_replay_packet(replay, &packet, &out, &err), 0);
+	check_eq(judge_now(&packet, &out, &err), 0);
 	SAYS(out, "non-ip", "-");
 	end();
 }
@@ -324,10 +364,10 @@ TEST(replay, local_addresses_tell_the_directions)
 		   "  - {id: in, direction: ingress, service: tcp/1-100, action: deny}\n",
 		   &options);
 	check_eq(judge_tcp(0, 1000, T_SYN).direction, SEG_EGRESS);
-	SAYS(judge_tcp(0, 1001, T_SYN), "rule-allow", "out");
+	SAYS(judge_tcp(0, 1001, T_SYN), "egress-learned", "out");
 	SAYS(judge_tcp(1, 1001, T_SYN_ACK), "session-allow", "out");
 	SAYS(judge_tcp(1, 10, T_SYN), "rule-deny", "in");
-	SAYS(judge_text(UDP_FLOW), "rule-allow", "default");
+	SAYS(judge_text(UDP_FLOW), "egress-learned", "default");
 	SAYS(judge_text(UDP_BACK), "session-allow", "default");
 	SAYS(judge_text(IP4_FROM_TO("11", B4, B4 "") UDP), "martian", "-");
 	check_eq(judge_text(IP4_FROM_TO("11", B4, "08080808") UDP).direction, SEG_FORWARD);
@@ -360,7 +400,7 @@ TEST(replay, sums_are_the_datapath_s_own)
 	static const uint8_t flags[] = {T_SYN, T_SYN, T_SYN_ACK, T_ACK, T_ACK, T_FIN_ACK, T_RST};
 	struct seg_tally tally;
 
-	begin(SSH);
+	begin(SSH_WATCHED);
 	check_eq(seg_tally_open(&tally, image), 0);
 	random_state = seg_random_seed();
 	for (int i = 0; i < 20000; i++) {
@@ -380,8 +420,13 @@ TEST(replay, sums_are_the_datapath_s_own)
 		check_eq(own.count.packets, tally.rules[i].packets);
 		check_eq(own.count.bytes, tally.rules[i].bytes);
 		check_eq(own.sessions, tally.rules[i].sessions);
+		check_eq(own.shadow, tally.rules[i].shadow);
 	}
-	check(tally.rules[0].sessions > 40);
+	check(tally.rules[1].sessions > 40);
+	check(tally.rules[0].shadow > 1000);
+	check(tally.rules[0].shadow < tally.rules[1].packets);
+	check_eq(tally.rules[0].packets, 0);
+	check_eq(tally.rules[1].shadow, 0);
 	seg_tally_close(&tally);
 	end();
 }
@@ -403,4 +448,65 @@ TEST(latency, percentiles)
 	check_eq(seg_latency_mean(&latency) * 10, 500005);
 	seg_latency_add(&latency, UINT32_MAX);
 	check(seg_latency_percentile(&latency, 100) > UINT32_MAX / 100 * 98);
+}
+
+/* --- fragments ------------------------------------------------------------------------------- */
+
+#define PART(where, id) ETH("0800") "45 00 4l " id " " where " 40 11 4s " A4 B4
+#define PORTS           "3039 0035 0020 0000 "
+
+static void put(const char *text)
+{
+	struct frame f = frame_of(text);
+	struct seg_capture_packet packet = {
+		.frame = f.bytes, .length = f.size, .wire = f.size, .time = now};
+	struct seg_error err = {0};
+
+	check_that(!seg_replay_packet(replay, &packet, &err), "%s", err.what);
+}
+
+/* A fragment's fate is known later than that of what comes behind it, and told before. */
+TEST(replay, packets_are_told_in_the_captures_order)
+{
+	struct seg_replayed out;
+
+	begin("version: 1\nrules: [{id: dns, service: udp/53, action: allow}]\n");
+	put(PART("2000", "0001") PORTS "00*8 ");
+	put(PART("2002", "0002") "00*8 ");
+	put(IP4("11") UDP);
+	check(!seg_replay_next(replay, &out));
+	put(PART("0002", "0001") "00*16 ");
+	check(seg_replay_next(replay, &out));
+	SAYS(out, "rule-allow", "dns");
+	check(!seg_replay_next(replay, &out)); /* the other datagram has no end */
+	now += 11 * SECOND;
+	put(IP4("11") UDP);
+	check(seg_replay_next(replay, &out));
+	SAYS(out, "fragment-timeout", "-");
+	for (int i = 0; i < 3; i++) {
+		check(seg_replay_next(replay, &out));
+		check_eq(out.verdict, SEG_VERDICT_ALLOW);
+	}
+	check(!seg_replay_has_next(replay));
+	check_eq(seg_replay_rule(replay, 0).count.packets, 4);
+	end();
+}
+
+TEST(replay, what_is_never_whole_is_told_in_the_end)
+{
+	struct seg_replayed out;
+
+	begin("version: 1\nrules: [{id: dns, service: udp/53, action: allow}]\n");
+	for (int i = 0; i < 100; i++) /* more than the queue of results begins with */
+		put(PART("2002", "0001") "00*8 ");
+	check(!seg_replay_has_next(replay));
+	seg_replay_end(replay);
+	check(seg_replay_next(replay, &out));
+	SAYS(out, "fragment-timeout", "-");
+	check(seg_replay_next(replay, &out));
+	SAYS(out, "fragment-overlap", "-"); /* a copy */
+	put(PART("2002", "0001") "00*8 ");
+	seg_replay_reset(replay);
+	check(!seg_replay_has_next(replay));
+	end();
 }

@@ -84,11 +84,11 @@ void lab_xsk(struct lab_socket *s, const char *device, uint32_t frames, uint32_t
 	must(!setsockopt(s->fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)), "mark");
 	for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++)
 		must(!setsockopt(s->fd, SOL_XDP, rings[i], &entries, sizeof(entries)), "ring");
-	must(!bind(s->fd, (struct sockaddr *)&address, sizeof(address)), "bind");
 	must(!seg_ring_map(&s->rx, s->fd, SEG_RING_RX, entries), "rx ring");
 	must(!seg_ring_map(&s->tx, s->fd, SEG_RING_TX, entries), "tx ring");
 	must(!seg_ring_map(&s->fill, s->fd, SEG_RING_FILL, entries), "fill ring");
 	must(!seg_ring_map(&s->completion, s->fd, SEG_RING_COMPLETION, entries), "completion ring");
+	must(!bind(s->fd, (struct sockaddr *)&address, sizeof(address)), "bind");
 }
 
 void lab_inject(struct seg_inject *inject, struct lab_socket *xsk, uint32_t frames)

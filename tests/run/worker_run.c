@@ -8,6 +8,7 @@
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -28,6 +29,7 @@
 #include "handover.h"
 #include "inject.skel.h"
 #include "journal.h"
+#include "life.h"
 #include "policy.h"
 #include "veth_lab.h"
 
@@ -47,6 +49,8 @@ static int fds[SEG_FD_MAX];
 static int keeper; /* our end of the doorbell */
 static int stack, wire;
 static struct seg_queue *queue;
+static struct seg_ring mapped[SEG_RING_KINDS];
+static bool early; /* before Linux 6.4 nobody can map them once they are bound */
 
 /* --- what the keeper would do --------------------------------------------------------- */
 
@@ -75,6 +79,21 @@ static void set_mark(int fd)
 	check_eq(setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)), 0);
 }
 
+static void map_rings(int fd, enum seg_ring_kind a, enum seg_ring_kind b)
+{
+	check_eq(seg_ring_map(&mapped[a], fd, a, RING), 0);
+	check_eq(seg_ring_map(&mapped[b], fd, b, RING), 0);
+}
+
+static bool can_map(int fd)
+{
+	struct seg_ring ring = {0};
+	int r = seg_ring_map(&ring, fd, SEG_RING_FILL, RING);
+
+	seg_ring_unmap(&ring);
+	return r != -EBUSY;
+}
+
 /* Two sockets on one UMEM: `rx` registers it, `tx` shares it with rings of its own. */
 static int xsk(const char *device, int shared)
 {
@@ -97,7 +116,10 @@ static int xsk(const char *device, int shared)
 	}
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(rings); i++)
 		check_eq(setsockopt(fd, SOL_XDP, rings[i], &entries, sizeof(entries)), 0);
+	map_rings(fd, shared < 0 ? SEG_RING_RX : SEG_RING_TX,
+		  shared < 0 ? SEG_RING_FILL : SEG_RING_COMPLETION);
 	check_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	early = !can_map(fd);
 	return fd;
 }
 
@@ -210,6 +232,8 @@ static pid_t start(void)
 		fds[i] = fcntl(fds[i], F_DUPFD, 100);
 	for (int i = 0; i < SEG_FD_MAX; i++)
 		dup2(fds[i], SEG_WORKER_FD_FIRST + i);
+	if (early)
+		_exit(seg_worker_live(mapped));
 	execl(getenv("SEG_WORKER"), "xdpseg-worker", NULL);
 	_exit(127);
 }

@@ -52,17 +52,17 @@ static __always_inline bool torture_whole(const __u64 *verdict, __u32 n)
 static __always_inline bool torture_right(const struct seg_session *session, __u32 n)
 {
 	return session->key.addr[0][3] == n && session->key.addr[1][3] == ~n &&
-	       session->window[0].end == torture_mix(n) &&
-	       session->window[1].end == torture_mix(~n) && session->extension == n;
+	       session->window[0].edge == torture_mix(n) &&
+	       session->window[1].edge == torture_mix(~n) && session->shadow[1] == (__u16)n;
 }
 
 static __always_inline void torture_fill(struct seg_session *session, __u32 n)
 {
 	session->verdict[0] = torture_verdict(n, 0);
-	session->window[0].end = torture_mix(n);
+	session->window[0].edge = torture_mix(n);
 	torture_delay();
-	session->window[1].end = torture_mix(~n);
-	session->extension = n;
+	session->window[1].edge = torture_mix(~n);
+	session->shadow[1] = (__u16)n;
 }
 
 static __always_inline void torture_insert(const struct seg_table *table,

@@ -153,6 +153,30 @@ TEST(classify, vlans)
 	check_eq(decision.flags, SEG_DECISION_UNKNOWN_VLAN);
 }
 
+/* An IPv4-mapped IPv6 address is no IPv4 address: no range of IPv4 has it, and one of IPv6 has it
+ * with what is around it. Lookups and a scan of all rules agree. */
+TEST(classify, mapped_addresses_are_ipv6)
+{
+	_cleanup_image_ struct seg_image *image =
+		compiled("version: 1\nrules:\n"
+			 "- {id: both, from: [10.0.0.0/8, '2001:db8::/32'], action: deny}\n"
+			 "- {id: above, from: ['::1:0:0:0/128', '2001:db8::/32'], action: deny}\n"
+			 "- {id: but, from: ['::/0', not: '2001:db8::/32'], to: '2001:db8::1', "
+			 "action: deny}\n"
+			 "- {id: low, from: ['::/64', 10.0.0.0/8], action: deny}\n");
+	struct seg_flow flow = flow_of("::ffff:10.0.0.1", "2001:db8::1", 6, 1, 2);
+
+	flow.family = 6;
+	check_str_eq(rule_of(image, flow), "but");
+	check_eq(seg_image_scan(image, &flow).rule, 2);
+	inet_pton(AF_INET6, "2001:db8::2", flow.dst);
+	check_str_eq(rule_of(image, flow), "low");
+	check_eq(seg_image_scan(image, &flow).rule, 3);
+	flow = flow_of("10.0.0.1", "10.0.0.2", 6, 1, 2);
+	check_str_eq(rule_of(image, flow), "both");
+	check_eq(seg_image_scan(image, &flow).rule, 0);
+}
+
 /* A rule without `vlan` also judges the stacks that another rule names. */
 TEST(classify, known_vlans_are_judged_by_all)
 {
@@ -275,6 +299,34 @@ TEST(classify, tcp_flags)
 	check_str_eq(seg_mismatch_key(seg_image_mismatch(image, 0, &flow)), "service");
 }
 
+static const char *shadow_of(const struct seg_image *image, struct seg_flow flow)
+{
+	struct seg_decision decision;
+
+	seg_image_classify(image, &flow, &decision, 1);
+	return seg_image_rule_id(image, decision.shadow);
+}
+
+/* The first that would have decided is told: not one behind the rule that does. */
+TEST(classify, the_shadow_rule_that_would_have_decided)
+{
+	_cleanup_image_ struct seg_image *image = compiled(
+		"version: 1\nrules: [{id: s0, service: tcp/80, action: deny, stage: shadow},\n"
+		"  {id: s1, service: tcp/80-81, action: deny, stage: shadow},\n"
+		"  {id: now, service: tcp/80-82, action: allow},\n"
+		"  {id: s2, service: tcp/82-83, action: allow, stage: shadow}]\n");
+	static const char *const WANTED[] = {"s0", "s1", "default", "s2", "default"};
+
+	for (uint16_t i = 0; i < 5; i++) {
+		struct seg_flow flow = flow_of("10.0.0.1", "192.168.0.1", 6, 2000, 80 + i);
+
+		check_str_eq(shadow_of(image, flow), WANTED[i]);
+		check_str_eq(rule_of(image, flow), i < 3 ? "now" : "default");
+		flow.vlan[0] = SEG_VLAN_PRESENT | 7;
+		check_str_eq(shadow_of(image, flow), "default");
+	}
+}
+
 /* A shadow rule decides nothing, and still says whether it would. */
 TEST(classify, shadow)
 {
@@ -332,6 +384,70 @@ TEST(classify, failsafe)
 	check_str_eq(failsafe_of(image, ping), "?");
 	check_str_eq(failsafe_of(image, flow_of("10.7.7.7", "10.0.1.1", 47, 0, 0)),
 		     "any from 10.7.7.7");
+}
+
+/* What leaves is what the service answers; what is forwarded has nothing to do with it. */
+TEST(classify, failsafe_by_direction)
+{
+	_cleanup_image_ struct seg_image *image = compiled(
+		"version: 1\nfailsafe: [tcp/22 from 10.0.0.0/24, icmp from 10.0.0.0/24]\n");
+	struct seg_flow out = flow_of("10.9.9.9", "10.0.0.9", 6, 22, 9);
+	struct seg_flow ping = flow_of("10.9.9.9", "10.0.0.9", 1, 0, 0);
+
+	check_str_eq(failsafe_of(image, out), "?");
+	out.direction = ping.direction = SEG_EGRESS;
+	check_str_eq(failsafe_of(image, out), "tcp/22 from 10.0.0.0/24");
+	check_str_eq(failsafe_of(image, ping), "?"); /* it asks */
+	out = flow_of("10.0.0.9", "10.9.9.9", 6, 9, 22);
+	check_str_eq(failsafe_of(image, out), "tcp/22 from 10.0.0.0/24");
+	out.direction = SEG_FORWARD;
+	check_str_eq(failsafe_of(image, out), "?");
+}
+
+static bool key_has(const struct seg_failsafe_key *key, uint32_t set, const __be32 address[4])
+{
+	const uint8_t *a = (const uint8_t *)key->addr, *b = (const uint8_t *)address;
+	uint32_t bits = key->length - 32, whole = bits / 8;
+
+	if (key->set != set || memcmp(a, b, whole))
+		return false;
+	return !(bits % 8) || !((a[whole] ^ b[whole]) >> (8 - bits % 8));
+}
+
+/* The programs find by rows and prefixes what the image finds by sets. */
+TEST(classify, failsafe_prefixes_are_its_addresses)
+{
+	_cleanup_image_ struct seg_image *image = compiled(
+		"version: 1\ngroups: {g: [10.0.0.3-10.0.2.17, 10.1.0.0/16, 2001:db8::/33, "
+		"'2001:db8:8000::1-2001:db8:8000::1:0']}\n"
+		"failsafe: [tcp/22 from g, udp/53, tcp/23 from g, tcp/24 from 0.0.0.0/0]\n");
+	static const char *const ADDRESSES[] = {
+		"10.0.0.2",           "10.0.0.3",           "10.0.1.0",   "10.0.2.17",
+		"10.0.2.18",          "10.1.255.9",         "10.2.0.0",   "0.0.0.0",
+		"255.255.255.255",    "2001:db8::1",        "2001:db7::", "2001:db9::1",
+		"2001:db8:8000::1:0", "2001:db8:8000::1:1", "::1"};
+	static struct seg_failsafe_key keys[256];
+	uint32_t n = seg_image_failsafe_keys(image, keys, 256), more = 0;
+	struct seg_failsafes rows;
+
+	seg_image_failsafes(image, &rows);
+	check_eq(rows.n, 4);
+	check_eq(rows.row[0].set, rows.row[2].set);
+	check_eq(rows.row[1].flags, SEG_FAILSAFE_ANYWHERE);
+	check_eq(rows.row[3].first, 24);
+	check(n < 60);
+	check_eq(seg_image_failsafe_keys(image, NULL, 0), n);
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(ADDRESSES); i++) {
+		struct seg_flow ssh = flow_of(
+			ADDRESSES[i], strchr(ADDRESSES[i], ':') ? "::2" : "10.9.9.9", 6, 9, 22);
+		unsigned int found = 0;
+
+		for (uint32_t j = 0; j < n; j++)
+			found += key_has(&keys[j], rows.row[0].set, ssh.src);
+		check_eq(found, seg_image_failsafe(image, &ssh) != SEG_FAILSAFE_NONE);
+		more += found;
+	}
+	check_eq(more, 6);
 }
 
 #define POLICIES 400
@@ -430,17 +546,27 @@ static bool vlan_named(const struct policy *policy, const struct seg_flow *flow)
 
 static struct seg_decision expected(const struct policy *policy, const struct seg_flow *flow)
 {
+	uint32_t shadow = SEG_RULE_DEFAULT;
+
 	if (!vlan_named(policy, flow))
 		return (struct seg_decision){SEG_RULE_DEFAULT, SEG_VERDICT_DENY,
-					     SEG_DECISION_UNKNOWN_VLAN, 0};
-	for (unsigned int i = 0; i < policy->n; i++)
-		if (!policy->rules[i].shadow && rule_has(&policy->rules[i], flow))
+					     SEG_DECISION_UNKNOWN_VLAN, 0, SEG_RULE_DEFAULT};
+	for (unsigned int i = 0; i < policy->n; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		if (!rule_has(rule, flow))
+			continue;
+		if (!rule->shadow)
 			return (struct seg_decision){
-				i, policy->rules[i].allow ? SEG_VERDICT_ALLOW : SEG_VERDICT_DENY,
-				policy->rules[i].log ? SEG_DECISION_LOG : 0, 0};
-	return (struct seg_decision){
-		SEG_RULE_DEFAULT,
-		policy->allow[flow->direction] ? SEG_VERDICT_ALLOW : SEG_VERDICT_DENY, 0, 0};
+				i, rule->allow ? SEG_VERDICT_ALLOW : SEG_VERDICT_DENY,
+				rule->log ? SEG_DECISION_LOG : 0, 0, shadow};
+		if (shadow == SEG_RULE_DEFAULT)
+			shadow = i;
+	}
+	return (struct seg_decision){SEG_RULE_DEFAULT,
+				     policy->allow[flow->direction] ? SEG_VERDICT_ALLOW
+								    : SEG_VERDICT_DENY,
+				     0, 0, shadow};
 }
 
 /* --- together -------------------------------------------------------------- */
@@ -488,6 +614,28 @@ static void rules_agree(const struct seg_image *image, const struct policy *poli
 			 rule_has(&policy->rules[i], renamed_flow));
 }
 
+/* However a lookup is done, and as the scan of all rules says. */
+static void ways_agree(const struct seg_image *image, const struct seg_flow *flows,
+		       const struct seg_decision *want)
+{
+	struct seg_decision got[SEG_CLASSIFY_MAX];
+
+	for (enum seg_lookup_way way = 0; way < SEG_LOOKUP_WAYS; way++) {
+		unsigned int n = 1 + below(SEG_CLASSIFY_MAX);
+
+		if (!seg_lookup_runs(way))
+			continue;
+		seg_image_classify_by(way, image, flows, got, n);
+		check(memcmp(got, want, n * sizeof(*got)) == 0);
+	}
+	for (unsigned int i = 0; i < SEG_CLASSIFY_MAX; i++) {
+		got[i] = seg_image_scan(image, &flows[i]);
+		check(memcmp(&got[i], &want[i], sizeof(*got)) == 0);
+	}
+}
+
+static unsigned int shadowed; /* flows that a rule of stage shadow would have decided */
+
 static unsigned int flows_judge(const struct seg_image *image, const struct policy *policy)
 {
 	struct seg_flow flows[SEG_CLASSIFY_MAX];
@@ -498,6 +646,7 @@ static unsigned int flows_judge(const struct seg_image *image, const struct poli
 		for (unsigned int j = 0; j < SEG_CLASSIFY_MAX; j++)
 			flows[j] = flow_make(image);
 		seg_image_classify(image, flows, got, SEG_CLASSIFY_MAX);
+		ways_agree(image, flows, got);
 		for (unsigned int j = 0; j < SEG_CLASSIFY_MAX; j++) {
 			struct seg_flow flow = renamed(image, flows[j]);
 			struct seg_decision want = expected(policy, &flow);
@@ -505,6 +654,8 @@ static unsigned int flows_judge(const struct seg_image *image, const struct poli
 			check_eq(got[j].rule, want.rule);
 			check_eq(got[j].verdict, want.verdict);
 			check_eq(got[j].flags, want.flags);
+			check_eq(got[j].shadow, want.shadow);
+			shadowed += got[j].shadow != SEG_RULE_DEFAULT;
 			if (j == 0)
 				rules_agree(image, policy, &flows[j], &flow);
 			matched += got[j].rule != SEG_RULE_DEFAULT;
@@ -529,4 +680,109 @@ TEST(classify, against_another_matcher)
 	}
 	/* A test in which everything goes to the default would test nothing. */
 	check(matched > POLICIES * FLOWS / 5);
+	check(shadowed > POLICIES * FLOWS / 50);
+}
+
+/* --- policies that are hard to find rules in ----------------------------------- */
+
+#define HARD_FLOWS 4096
+
+/* Every way agrees with the scan; how many flows a rule decided. */
+static unsigned int scan_agrees(const struct seg_image *image, struct seg_flow (*make)(void))
+{
+	struct seg_flow flows[SEG_CLASSIFY_MAX];
+	struct seg_decision want[SEG_CLASSIFY_MAX];
+	unsigned int matched = 0;
+
+	for (unsigned int done = 0; done < HARD_FLOWS; done += SEG_CLASSIFY_MAX) {
+		for (unsigned int i = 0; i < SEG_CLASSIFY_MAX; i++) {
+			flows[i] = make();
+			want[i] = seg_image_scan(image, &flows[i]);
+			matched += want[i].rule != SEG_RULE_DEFAULT;
+		}
+		ways_agree(image, flows, want);
+	}
+	return matched;
+}
+
+static struct seg_image *written(void (*write)(FILE *to))
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	write(f);
+	fclose(f);
+	return compiled(text);
+}
+
+/* 300 sources and 200 destinations: too many pairs; and none of a range but one address. */
+static void long_lists_write(FILE *to)
+{
+	fputs("version: 1\ngroups:\n  a: [", to);
+	for (unsigned int i = 0; i < 300; i++)
+		fprintf(to, "10.0.%u.%u, '2001:db8::%x', ", i / 64, i % 64 * 3, i * 3);
+	fputs("]\n  b: [", to);
+	for (unsigned int i = 0; i < 200; i++)
+		fprintf(to, "10.1.%u.%u, ", i / 64, i % 64 * 2);
+	fputs("]\nrules:\n- {from: a, to: b, service: tcp/80, action: deny}\n"
+	      "- {from: a, action: allow}\n- {to: [not: b], service: tcp/81, action: deny}\n",
+	      to);
+}
+
+static struct seg_flow long_lists_flow(void)
+{
+	struct seg_flow flow = flow_of("10.0.0.0", "10.1.0.0", 6, 9, (uint16_t)(80 + below(2)));
+
+	flow.src[3] |= htonl(below(5) << 8 | below(256));
+	flow.dst[3] |= htonl(below(4) << 8 | below(160));
+	if (below(4))
+		return flow;
+	flow = flow_of("2001:db8::", "2001:db8::", 6, 9, 80);
+	flow.src[3] = htonl(below(1000));
+	return flow;
+}
+
+TEST(classify, lists_too_long_for_pairs)
+{
+	_cleanup_image_ struct seg_image *image = NULL;
+
+	seed = seg_random_seed();
+	image = written(long_lists_write);
+	check(scan_agrees(image, long_lists_flow) > HARD_FLOWS / 8);
+}
+
+/* No bit of their keys tells them apart. */
+static void alike_write(FILE *to)
+{
+	fputs("version: 1\nrules:\n", to);
+	for (unsigned int i = 0; i < 3000; i++)
+		fprintf(to, "- {service: tcp/%u-%u, source-port: %u-%u, action: deny}\n", 32767 - i,
+			32768 + i, i * 7 % 1000, 65535 - i * 3 % 1000);
+}
+
+static struct seg_flow alike_flow(void)
+{
+	return flow_of("10.0.0.1", "10.0.0.2", 6, (uint16_t)(below(2) ? below(1100) : below(65536)),
+		       (uint16_t)(32768 - 3000 + below(6000)));
+}
+
+TEST(classify, many_that_collide)
+{
+	_cleanup_image_ struct seg_image *image = NULL;
+
+	seed = seg_random_seed();
+	image = written(alike_write);
+	check(scan_agrees(image, alike_flow) > HARD_FLOWS / 8);
+}
+
+/* The same texts give the same bytes. */
+TEST(classify, built_again_it_is_the_same)
+{
+	_cleanup_image_ struct seg_image *a = NULL, *b = NULL;
+
+	a = written(long_lists_write);
+	b = written(long_lists_write);
+	check_eq(seg_image_size(a), seg_image_size(b));
+	check(memcmp(a, b, seg_image_size(a)) == 0);
 }

@@ -12,6 +12,7 @@ struct values {
 	const char *text;
 	const char *choice;
 	uint32_t number;
+	const char *maybe;
 };
 
 #define VALUE(member) offsetof(struct values, member)
@@ -21,6 +22,7 @@ static const struct seg_option ROWS[] = {
 	{"text", 't', SEG_OPTION_TEXT, VALUE(text), "TEXT", "", 0},
 	{"choice", 0, SEG_OPTION_CHOICE, VALUE(choice), "one|two|three", "", 0},
 	{"number", 'n', SEG_OPTION_NUMBER, VALUE(number), "N", "", 256},
+	{"maybe", 'm', SEG_OPTION_MAYBE, VALUE(maybe), "N", "", 0},
 	{"later", 0, SEG_OPTION_LATER, 0, NULL, "wait for it", 0},
 	{0},
 };
@@ -53,6 +55,33 @@ TEST(options, every_kind_is_bound)
 	check_str_eq(values.text, "hello");
 	check_str_eq(values.choice, "two");
 	check_eq(values.number, 256);
+}
+
+/* The next word is the argument only if it begins with a digit. */
+TEST(options, maybe_an_argument)
+{
+	static const struct {
+		const char *line, *value;
+		int operands;
+	} ROWS_MAYBE[] = {
+		{"--maybe", "", 0},         {"--maybe eth0", "", 1},    {"--maybe 2 eth0", "2", 1},
+		{"eth0 --maybe 2", "2", 1}, {"--maybe=x eth0", "x", 1}, {"-m 0.5", "0.5", 0},
+		{"-m2 3", "2", 1},          {"--maybe -f", "", 0},
+	};
+
+	for (size_t i = 0; i < sizeof(ROWS_MAYBE) / sizeof(*ROWS_MAYBE); i++) {
+		char line[64];
+		struct values values;
+		struct seg_error err;
+		int words = 1, first;
+
+		snprintf(line, sizeof(line), "%s", ROWS_MAYBE[i].line);
+		for (const char *c = line; *c; c++)
+			words += *c == ' ';
+		first = parse(line, &values, &err);
+		check_str_eq(values.maybe, ROWS_MAYBE[i].value);
+		check_eq(words + 1 - first, ROWS_MAYBE[i].operands);
+	}
 }
 
 static void check_refused(const char *given, const char *what, const char *mend)
@@ -119,18 +148,4 @@ TEST(verbs, below_a_verb_there_are_its_own)
 	check(!seg_verb_find(&seg_verb_policy, "aply", &err));
 	check_str_eq(err.what, "unknown verb 'policy aply'");
 	check(strstr(err.mend, "did you mean 'apply'?") != NULL);
-}
-
-TEST(verbs, those_for_later_are_refused_by_name)
-{
-	static const char *const LATER[] = {"patch", "diff", "history"};
-
-	for (size_t i = 0; i < sizeof(LATER) / sizeof(*LATER); i++) {
-		struct seg_error err = {0};
-
-		check(!seg_verb_find(&seg_verb_policy, LATER[i], &err));
-		check(strstr(err.what, LATER[i]) && strstr(err.what, "not supported yet"));
-		check(err.mend[0] != 0);
-		check_eq(err.exit, SEG_EXIT_USAGE);
-	}
 }

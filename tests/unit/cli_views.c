@@ -11,6 +11,7 @@
 #include "compiled.h"
 #include "error_json.h"
 #include "packet_lines.h"
+#include "rates.h"
 #include "view.h"
 
 static void golden_path(const char *name, const char *extension, char *path, size_t size)
@@ -55,6 +56,17 @@ static void check_golden(const char *name, const char *text)
 	check_str_eq(text, expected);
 }
 
+static json_t *golden_json(const char *name)
+{
+	char path[512];
+	json_t *json;
+
+	golden_path(name, "json", path, sizeof(path));
+	json = json_load_file(path, 0, NULL);
+	check_that(json != NULL, "%s is not JSON", path);
+	return json;
+}
+
 static void check_view(const char *input, const char *output, seg_print print, bool all)
 {
 	_cleanup_free_ char *text = NULL;
@@ -76,12 +88,33 @@ TEST(views, status)
 {
 	check_view("status", "status", seg_view_status, false);
 	check_view("status-observe", "status-observe", seg_view_status, false);
+	check_view("status-shared", "status-shared", seg_view_status, false);
 }
 
 TEST(views, sessions)
 {
 	check_view("sessions", "sessions", seg_view_sessions, false);
 	check_view("empty", "sessions-none", seg_view_sessions, false);
+}
+
+/* Row by row: only the first goes through the library, and the columns are hers. */
+TEST(views, sessions_in_pieces)
+{
+	_cleanup_free_ char *text = NULL;
+	json_auto_t *sessions = golden_json("sessions");
+	struct seg_session_widths widths = {0};
+	struct seg_view view = {0};
+	json_t *session;
+	size_t size, i;
+
+	view.to = open_memstream(&text, &size);
+	json_array_foreach (sessions, i, session) {
+		json_auto_t *piece = json_pack("[O]", session);
+
+		check_eq(seg_view_session_rows(&view, piece, &widths), 0);
+	}
+	fclose(view.to);
+	check_golden("sessions-pieces", text);
 }
 
 TEST(views, stats)
@@ -91,11 +124,37 @@ TEST(views, stats)
 	check_view("empty", "stats-none", seg_view_stats, false);
 }
 
+/* Between the two 2.5 s passed; rule "gone" went back, eth1 is new: they have no rate. */
+TEST(views, stats_rates)
+{
+	json_auto_t *before = golden_json("stats-before"), *after = golden_json("stats-after");
+	_cleanup_free_ char *text = NULL, *line = NULL;
+	struct seg_view view = {0};
+	json_t *rates;
+	size_t size;
+
+	seg_rates_add(after, NULL);
+	check(!json_object_get(after, "rates"));
+	seg_rates_add(after, before);
+	check(json_real_value(json_object_get(after, "interval_s")) == 2.5);
+	rates = json_object_get(json_object_get(json_object_get(after, "rates"), "rules"), "web");
+	check(json_real_value(json_object_get(rates, "packets")) == 999.6);
+	view.to = open_memstream(&text, &size);
+	check_eq(seg_view_stats(&view, after), 0);
+	fclose(view.to);
+	check_golden("stats-rates", text);
+	view.to = open_memstream(&line, &size);
+	check_eq(seg_view_json_line(after, view.to), 0);
+	fclose(view.to);
+	check(strchr(line, '\n') == line + strlen(line) - 1);
+}
+
 TEST(views, policy)
 {
 	check_view("check", "check", seg_view_check, false);
 	check_view("applied", "applied", seg_view_applied, false);
 	check_view("applied-again", "applied-again", seg_view_applied, false);
+	check_view("applied-again", "confirmed", seg_view_confirmed, false);
 }
 
 TEST(views, why)
@@ -109,8 +168,6 @@ TEST(views, why)
 static void print_help_below(const struct seg_verb *const *verbs, FILE *to)
 {
 	for (const struct seg_verb *const *verb = verbs; *verb; verb++) {
-		if ((*verb)->later)
-			continue;
 		fputs("----\n", to);
 		seg_help_verb(*verb, to);
 		if ((*verb)->verbs)
@@ -190,9 +247,11 @@ TEST(lines, packet)
 		.proto = 6,
 		.sport = 4321,
 		.dport = 80,
+		.shadow = SEG_RULE_NONE,
 		.state = SEG_L4_OPENING,
 	};
-	struct seg_replayed other = {.verdict = SEG_VERDICT_DENY, .rule = SEG_RULE_DEFAULT};
+	struct seg_replayed other = {
+		.verdict = SEG_VERDICT_DENY, .rule = SEG_RULE_DEFAULT, .shadow = SEG_RULE_NONE};
 	struct seg_packet_line line = {.n = 7, .image = image, .packet = &packet};
 
 	check_eq(seg_address_parse("10.0.0.1", 8, &packet.src), 0);
@@ -210,12 +269,16 @@ TEST(lines, packet)
 	packet = (struct seg_replayed){.verdict = SEG_VERDICT_ALLOW,
 				       .reason = SEG_REASON_ARP,
 				       .rule = SEG_RULE_NONE,
+				       .shadow = 0,
 				       .state = SEG_L4_MAX};
-	check_line(&line,
-		   "{\"n\":7,\"verdict\":\"allow\",\"rule\":\"-\",\"path\":\"guard\","
-		   "\"reason\":\"arp\",\"proto\":\"-\",\"src\":\"-\",\"sport\":0,\"dst\":\"-\","
-		   "\"dport\":0,\"state\":\"-\",\"direction\":\"ingress\",\"against\":{\"verdict\":"
-		   "\"deny\",\"rule\":"
-		   "\"default\"}}\n",
-		   "       7  allow  guard    arp                  -  against: deny by default\n");
+	check_line(
+		&line,
+		"{\"n\":7,\"verdict\":\"allow\",\"rule\":\"-\",\"path\":\"guard\","
+		"\"reason\":\"arp\",\"proto\":\"-\",\"src\":\"-\",\"sport\":0,\"dst\":\"-\","
+		"\"dport\":0,\"state\":\"-\",\"direction\":\"ingress\",\"shadow\":\"web\","
+		"\"against\":{\"verdict\":"
+		"\"deny\",\"rule\":"
+		"\"default\"}}\n",
+		"       7  allow  guard    arp                  -  shadow: web  against: deny by "
+		"default\n");
 }

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* control.c - the keeper's logic without a kernel: ages, accounts, the reaper, the state file. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "age.h"
 #include "check.h"
+#include "cleanup.h"
 #include "clock.h"
 #include "message.h"
 #include "policy.h"
 #include "process.h"
 #include "reaper.h"
+#include "record.h"
 #include "session.h"
 #include "watch.h"
 #include "workers.h"
 
 #define SECOND SEG_NS_PER_S
 
-/* --- a table in memory, and a policy of one rule
- * --------------------------------------------------- */
+/* --- a table in memory, and a policy of one rule --------------------------------------------- */
 
 #define BUCKETS 4
 #define SLOTS   (BUCKETS * SEG_BUCKET_SLOTS)
@@ -33,7 +37,7 @@ static struct rig {
 	struct seg_tables tables;
 	struct seg_account account;
 	struct seg_rulebook book;
-	struct seg_rule_count rules[2];
+	struct seg_rule_count rules[3];
 	struct seg_reaper reaper;
 	int graces;
 	void (*during_grace)(void);
@@ -50,17 +54,18 @@ static int grace(struct seg_tables *tables)
 
 static void rig_begin(void)
 {
-	static const char text[] = "version: 1\nname: x\nrules:\n  - {id: one, action: allow}\n";
+	static const char text[] = "version: 1\nname: x\nrules:\n  - {id: one, action: allow}\n"
+				   "  - {id: soon, action: deny, stage: shadow}\n";
 	const struct seg_policy_file file = {"x", text, strlen(text)};
 
 	memset(&rig, 0, sizeof(rig));
 	rig.tables.table = (struct seg_table){rig.tags, rig.slots, BUCKETS, 0};
 	rig.tables.queues = rig.queues;
 	rig.tables.quota = &rig.quota;
-	check_eq(seg_account_open(&rig.account, SLOTS, NULL), 0);
+	check_eq(seg_account_open(&rig.account, -1, SLOTS, NULL), 0);
 	check_eq(seg_policy_compile(&file, NULL, &rig.book.image, NULL), 0);
 	rig.book.rules = rig.rules;
-	rig.book.entries = 2;
+	rig.book.entries = 3;
 	rig.book.generation = 7;
 	rig.reaper = (struct seg_reaper){&rig.tables, &rig.account, &rig.book, grace, 0, 0, 0};
 }
@@ -89,8 +94,7 @@ static struct seg_session *put(uint32_t slot, uint8_t proto, uint8_t l4, uint64_
 	return s;
 }
 
-/* --- age
- * ---------------------------------------------------------------------------------------------- */
+/* --- age ------------------------------------------------------------------------------------- */
 
 TEST(age, each_state_has_its_timeout)
 {
@@ -124,8 +128,7 @@ TEST(age, time_is_modular)
 	check_eq(seg_clock_since(0xffffffff, 1), 2ull << SEG_TICK_SHIFT);
 }
 
-/* --- the reaper
- * ------------------------------------------------------------------------------------------ */
+/* --- the reaper ------------------------------------------------------------------------------ */
 
 TEST(reaper, the_silent_die_and_leave_their_counters)
 {
@@ -216,8 +219,7 @@ TEST(reaper, an_interface_takes_its_sessions_along)
 	rig_end();
 }
 
-/* --- accounts
- * ---------------------------------------------------------------------------------------------- */
+/* --- accounts -------------------------------------------------------------------------------- */
 
 TEST(account, large_counters_move_and_nothing_is_lost)
 {
@@ -264,14 +266,47 @@ TEST(account, a_rule_is_credited_once)
 	rig_end();
 }
 
+/* What a rule of stage shadow would have decided goes where the session's packets go. */
+TEST(account, a_shadow_rule_is_credited_beside_it)
+{
+	struct seg_rule_count live[3] = {0};
+	struct seg_history *history = NULL;
+	struct seg_session *s;
+
+	rig_begin();
+	s = put(0, IPPROTO_ICMP, SEG_L4_OPENING, SECOND);
+	s->shadow[1] = seg_shadow_make(1);
+	s->shadow[0] = seg_shadow_make(0); /* of another generation */
+	seg_session_credit(&rig.account, s, 0, &rig.book, live);
+	check_eq(live[0].count.packets, 2);
+	check_eq(live[0].shadow, 0);
+	check_eq(live[1].shadow, 2);
+	check_eq(live[1].sessions, 0);
+	seg_reaper_retire(&rig.reaper, &rig.book, &history);
+	check_eq(seg_history_get(history, "soon").shadow, 2);
+	check_eq(seg_history_get(history, "one").shadow, 0);
+	memset(rig.rules, 0, sizeof(rig.rules));
+	rig.book.generation = 8; /* judged again, by the same rules */
+	s->verdict[0] = seg_verdict_make(SEG_VERDICT_ALLOW, 0, 8, 0);
+	s->shadow[0] = seg_shadow_make(1);
+	s->count[0] += seg_count_pack(3, 60);
+	check_eq(seg_reaper_round(&rig.reaper, 100 * SECOND), 1);
+	check_eq(rig.rules[0].count.packets, 3);
+	check_eq(rig.rules[1].shadow, 3);
+	seg_history_add(&history, "soon", &rig.rules[1]);
+	check_eq(seg_history_get(history, "soon").shadow, 5);
+	check_eq(rig.slots[0].shadow[0], 0);
+	seg_history_free(&history);
+	rig_end();
+}
+
 TEST(account, generations_skip_zero)
 {
 	check_eq(seg_generation_after(1), 2);
 	check_eq(seg_generation_after(65535), 1);
 }
 
-/* --- workers that hang
- * ----------------------------------------------------------------------------------------- */
+/* --- workers that hang ----------------------------------------------------------------------- */
 
 TEST(watch, a_stalled_queue_is_what_xdp_calls_one)
 {
@@ -286,8 +321,21 @@ TEST(watch, a_stalled_queue_is_what_xdp_calls_one)
 	check(!seg_queue_stalled(&queue, 9 * SECOND));
 }
 
-/* --- the state file
- * --------------------------------------------------------------------------------------------- */
+TEST(watch, a_worker_hangs_once_it_has_had_time)
+{
+	const struct seg_queue queue = {.sent = 6, .consumed = 5, .seen = 5};
+	struct seg_remote worker = {.state = SEG_REMOTE_READY, .pid = 1, .since = 90 * SECOND};
+
+	check(!seg_worker_hangs(&worker, &queue, 90 * SECOND + SEG_WORKER_LOST_NS));
+	check(seg_worker_hangs(&worker, &queue, 90 * SECOND + SEG_WORKER_LOST_NS + 1));
+	worker.state = SEG_REMOTE_STARTING; /* slow, but it comes */
+	check(!seg_worker_hangs(&worker, &queue, 90 * SECOND + SEG_WORKER_START_NS));
+	check(seg_worker_hangs(&worker, &queue, 90 * SECOND + SEG_WORKER_START_NS + 1));
+	worker.pid = 0;
+	check(!seg_worker_hangs(&worker, &queue, 99 * SECOND + SEG_WORKER_START_NS));
+}
+
+/* --- the state file -------------------------------------------------------------------------- */
 
 static char folder[64];
 
@@ -313,18 +361,175 @@ TEST(state, what_was_written_is_read)
 	check_eq(seg_runtime_open(&runtime, folder, NULL), 0);
 	check_eq(seg_state_load(&runtime, &in), -ENOENT);
 	check_eq(seg_process_of(getpid(), &out.spawner), 0);
-	strcpy(out.ifaces[0].name, "eth0");
-	out.ifaces[0].ifindex = 3;
+	out.abi = seg_state_abi();
+	out.ifaces[0] = (struct seg_state_iface){
+		.name = "eth0",
+		.ifindex = 3,
+		.qdisc = true,
+		.complete = true,
+		.index = 7,
+		.queue_base = 12,
+		.queues = 2,
+		.zone = 513,
+		.mode = 2,
+		.learns_until = 1ull << 60,
+		.attached = 12345678901,
+	};
 	check_eq(seg_state_save(&runtime, &out, NULL), 0);
 	check_eq(seg_state_load(&runtime, &in), 0);
 	check_eq(in.spawner.start, out.spawner.start);
 	check_eq(in.netns, out.netns);
 	check(in.made);
 	check_eq(in.ifaces_n, 1);
-	check(!strcmp(in.ifaces[0].name, "eth0"));
+	check_eq(in.abi, out.abi);
+	check(!memcmp(&in.ifaces[0], &out.ifaces[0], sizeof(in.ifaces[0])));
+	check(seg_state_find(&in, 3) == &in.ifaces[0]);
+	check(!seg_state_find(&in, 4));
 	seg_runtime_close(&runtime);
 	check(access(folder, F_OK) != 0);
 	folder_end();
+}
+
+static void write_record(const struct seg_runtime *runtime)
+{
+	const struct seg_rule_count web = {.count = {5, 1ull << 40}, .sessions = 3, .shadow = 9};
+	struct seg_record out = {
+		.given = true,
+		.generation = 65535,
+		.revision = 4,
+		.trial_ends = 1ull << 61,
+	};
+
+	check_eq(seg_policy_files_add(&out.files, "a.yaml", "one\n", 4), 0);
+	check_eq(seg_policy_files_add(&out.files, "list.txt", "192.0.2.1\n", 10), 0);
+	check_eq(seg_policy_files_add(&out.before, "b.yaml", "two\n", 4), 0);
+	seg_history_add(&out.history, "web", &web);
+	check_eq(seg_record_save(runtime, &out), 0);
+	seg_record_free(&out);
+}
+
+TEST(state, the_policy_is_known_to_a_next_life)
+{
+	struct seg_runtime runtime;
+	struct seg_record in;
+	struct seg_rule_count web;
+
+	folder_begin();
+	check_eq(seg_runtime_open(&runtime, folder, NULL), 0);
+	check_eq(seg_record_load(&runtime, &in), -EBADMSG);
+	write_record(&runtime);
+	check_eq(seg_record_load(&runtime, &in), 0);
+	check(in.given && !in.observe);
+	check_eq(in.generation, 65535);
+	check_eq(in.revision, 4);
+	check_eq(in.trial_ends, 1ull << 61);
+	check_eq(in.files.n, 2);
+	check(seg_policy_files_find(&in.files, "list.txt") != NULL);
+	check_eq(in.before.n, 1);
+	check(!strcmp(in.before.item[0].text, "two\n"));
+	web = seg_history_get(in.history, "web");
+	check_eq(web.count.packets, 5);
+	check_eq(web.count.bytes, 1ull << 40);
+	check_eq(web.sessions, 3);
+	check_eq(web.shadow, 9);
+	seg_record_free(&in);
+	seg_runtime_close(&runtime);
+	check(access(folder, F_OK) != 0);
+	folder_end();
+}
+
+static int is_text(const struct dirent *entry)
+{
+	return !strncmp(entry->d_name, SEG_RECORD_TEXT, strlen(SEG_RECORD_TEXT));
+}
+
+/* How many texts are there; one of them is changed. */
+static int spoil_one_text(const struct seg_runtime *runtime)
+{
+	struct dirent **found;
+	int n = scandir(runtime->path, &found, is_text, NULL);
+
+	check(n > 0);
+	check_eq(seg_runtime_write(runtime, found[0]->d_name, "other\n", 6), 0);
+	for (int i = 0; i < n; i++)
+		free(found[i]);
+	free(found);
+	return n;
+}
+
+TEST(state, a_text_is_the_one_that_was_recorded)
+{
+	struct seg_record in, out = {.given = true, .generation = 3};
+	struct seg_runtime runtime;
+
+	folder_begin();
+	check_eq(seg_runtime_open(&runtime, folder, NULL), 0);
+	write_record(&runtime);
+	check_eq(seg_policy_files_add(&out.files, "a.yaml", "three\n", 6), 0);
+	check_eq(seg_policy_files_add(&out.files, "list.txt", "192.0.2.1\n", 10), 0);
+	check_eq(seg_record_save(&runtime, &out), 0);
+	check_eq(spoil_one_text(&runtime), 2); /* nothing else of the record before */
+	check_eq(seg_record_load(&runtime, &in), -EBADMSG);
+	seg_record_free(&out);
+	seg_runtime_close(&runtime);
+	check(access(folder, F_OK) != 0);
+	folder_end();
+}
+
+TEST(state, accounts_outlive_who_kept_them)
+{
+	const struct seg_count credit = {7, 700};
+	struct seg_account account;
+	struct seg_runtime runtime;
+
+	folder_begin();
+	check_eq(seg_runtime_open(&runtime, folder, NULL), 0);
+	for (int life = 0; life < 2; life++) {
+		_cleanup_close_ int file = seg_runtime_accounts(&runtime, !life);
+
+		check_eq(seg_account_open(&account, file, SLOTS, NULL), 0);
+		check_eq(account.rows[3].credited.packets, life ? 7 : 0);
+		if (!life)
+			seg_account_settle(&account, 3, &credit);
+		seg_account_close(&account);
+	}
+	seg_runtime_close(&runtime);
+	check(access(folder, F_OK) != 0);
+	folder_end();
+}
+
+#define MANY 100000
+
+static long blocks_of(int file)
+{
+	struct stat about;
+
+	check_eq(fstat(file, &about), 0);
+	return (long)about.st_blocks;
+}
+
+/* In /run, that is in memory, a page that is looked at is a page. */
+TEST(account, what_was_never_written_costs_nothing)
+{
+	_cleanup_close_ int file = memfd_create("accounts", MFD_CLOEXEC);
+	const struct seg_count credit = {7, 700};
+	const struct seg_session session = {};
+	struct seg_account account;
+
+	check(file >= 0);
+	for (uint32_t life = 0; life < 2; life++) {
+		check_eq(seg_account_open(&account, file, MANY, NULL), 0);
+		for (uint32_t slot = 0; slot < MANY; slot++) {
+			check_eq(seg_account_credit(&account, &session, slot).packets,
+				 slot == MANY / 2 && life ? -7ull : 0);
+		}
+		check(blocks_of(file) <= (life ? 64 : 0));
+		if (!life)
+			seg_account_settle(&account, MANY / 2, &credit);
+		else
+			seg_account_clear(&account, MANY / 2);
+		seg_account_close(&account);
+	}
 }
 
 TEST(state, one_daemon_a_folder)
@@ -370,9 +575,7 @@ TEST(state, a_folder_that_others_can_write_to_is_refused)
 	folder_end();
 }
 
-/* --- processes
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- processes ------------------------------------------------------------------------------- */
 
 TEST(process, a_number_that_is_used_again_is_not_it)
 {
@@ -454,4 +657,57 @@ TEST(workers, a_dead_workers_word_is_not_its_successors)
 	check_eq(remote.state, SEG_REMOTE_STARTING);
 	worker_says(&loop, 78, 5);
 	check_eq(remote.state, SEG_REMOTE_READY);
+}
+
+/* --- loop -------------------------------------------------------------------------------- */
+
+static struct seg_loop later_loop;
+static char said[8];
+
+static void say(void *word)
+{
+	strncat(said, word, sizeof(said) - strlen(said) - 1);
+}
+
+static void answers(struct seg_watch *watch, uint32_t events)
+{
+	static char first[] = "1", then[] = "2";
+
+	(void)watch, (void)events;
+	seg_loop_put_off(&later_loop, say, then);
+	say(first);
+}
+
+static void answers_twice(struct seg_watch *watch, uint32_t events)
+{
+	answers(watch, events);
+	answers(watch, events);
+}
+
+static void call_once(void (*ready)(struct seg_watch *watch, uint32_t events))
+{
+	int ends[2];
+	struct seg_watch watch = {.ready = ready};
+
+	said[0] = '\0';
+	check_eq(pipe2(ends, O_CLOEXEC), 0);
+	check_eq(write(ends[1], "", 1), 1);
+	watch.fd = ends[0];
+	check_eq(seg_loop_add(&later_loop, &watch, EPOLLIN), 0);
+	check_eq(seg_loop_once(&later_loop, 1000), 0);
+	seg_loop_remove(&later_loop, &watch);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+TEST(loop, what_is_put_off_follows_the_call_and_is_done_once)
+{
+	check_eq(seg_loop_open(&later_loop), 0);
+	call_once(answers);
+	check(!strcmp(said, "12"));
+	call_once(answers_twice);
+	check(!strcmp(said, "1212"));
+	seg_loop_catch_up(&later_loop);
+	check(!strcmp(said, "1212"));
+	seg_loop_close(&later_loop);
 }

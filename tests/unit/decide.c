@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "begin.h"
 #include "frame_key.h"
 #include "policy.h"
 #include "worker_rig.h"
@@ -17,9 +18,10 @@ static const char TEXT[] = "version: 1\n"
 			   "  - {id: web, service: tcp/80, action: allow}\n"
 			   "  - {id: dns, service: udp/53, action: allow}\n"
 			   "  - {id: ping, service: icmp/echo-request, action: allow}\n"
-			   "  - {id: no, service: udp/666, action: deny}\n";
+			   "  - {id: no, service: udp/666, action: deny}\n"
+			   "  - {id: soon, service: udp/700, action: allow, stage: shadow}\n";
 
-enum { RULE_WEB, RULE_DNS, RULE_PING, RULE_NO };
+enum { RULE_WEB, RULE_DNS, RULE_PING, RULE_NO, RULE_SOON };
 
 static struct seg_image *image;
 static struct seg_judge judge;
@@ -123,6 +125,18 @@ static struct seg_key key_of(struct seg_packet *parsed)
 	return key;
 }
 
+/* XDP sends it up behind no gate, beside the other side's denial. */
+static struct seg_outcome *beside(void)
+{
+	struct seg_packet parsed;
+
+	key_of(&parsed);
+	metas[count] = (struct seg_meta){
+		.packet = parsed, .slot = SEG_SLOT_NONE, .generation = 1, .reason = SEG_UP_BESIDE};
+	arrivals[count].meta = &metas[count];
+	return arrives();
+}
+
 /* XDP claims a session for the packet, or queues it behind the one there is, and says so before it.
  */
 static struct seg_outcome *queued(struct seg_session **out)
@@ -155,6 +169,16 @@ static void decide(void)
 {
 	seg_decide(&judge, &flows, arrivals, outcomes, count, 1000);
 	count = 0;
+}
+
+/* The same, and what the worker begins. */
+static void decide_and_begin(void)
+{
+	const struct seg_beginner beginner = {&judge, &rig.quota, 1000};
+	uint32_t all = count;
+
+	decide();
+	seg_begin_allowed(&beginner, arrivals, outcomes, all);
 }
 
 static void check_outcome(const struct seg_outcome *o, enum seg_reason reason, uint16_t flags)
@@ -255,6 +279,113 @@ TEST(decide, a_verdict_of_this_generation_is_not_asked_again)
 	check_eq(o->rule, 77);
 }
 
+/* --- beside a denial ------------------------------------------------------------------------- */
+
+/* 192.0.2.1:`port` was denied 192.0.2.2:666. What 192.0.2.2:666 begins is allowed to port 53. */
+static struct seg_session *denied(uint16_t port)
+{
+	struct seg_session *s;
+
+	begin();
+	rig.constants.half_open_max = 1;
+	packet(IPPROTO_UDP, 1, 2, port, 666, 0);
+	queued(&s);
+	count = 0;
+	s->verdict[1] = seg_verdict_make(SEG_VERDICT_DENY, 0, 1, RULE_NO);
+	s->gate = SEG_GATE_OPEN;
+	return s;
+}
+
+TEST(decide, a_denial_beside_a_denial_leaves_no_trace)
+{
+	struct seg_session *s = denied(9);
+	struct seg_outcome *o;
+
+	packet(IPPROTO_UDP, 2, 1, 666, 9, 0);
+	o = beside();
+	decide_and_begin();
+	check_outcome(o, SEG_REASON_RULE_DENY, SEG_OUTCOME_COUNT);
+	check_eq(o->slot, SEG_SLOT_NONE);
+	check_eq(seg_state_life(s->state), SEG_LIFE_LIVE);
+	check_eq(seg_state_originator(s->state), 0);
+}
+
+/* In place of the denial; what follows in its batch goes without a session. */
+static void check_begun(const struct seg_session *before, const struct seg_outcome *first,
+			const struct seg_outcome *second)
+{
+	const struct seg_session *s = &rig.slots[first->slot];
+
+	check_outcome(first, SEG_REASON_RULE_ALLOW, DECIDED | SEG_OUTCOME_PASS);
+	check_eq(first->rule, RULE_DNS);
+	check_eq(first->incarnation, seg_state_incarnation(s->state));
+	check_eq(seg_state_life(before->state), SEG_LIFE_DEAD);
+	check_eq(seg_state_life(s->state), SEG_LIFE_LIVE);
+	check_eq(seg_state_originator(s->state), 1);
+	check_eq(seg_gate_queued(s->gate), 1);
+	check_outcome(second, SEG_REASON_RULE_ALLOW, SEG_OUTCOME_PASS | SEG_OUTCOME_COUNT);
+	check_eq(second->slot, SEG_SLOT_NONE);
+}
+
+static void check_takes_its_place(struct seg_outcome *(*come)(void))
+{
+	const struct seg_session *s = denied(53);
+	struct seg_outcome *first, *second;
+
+	packet(IPPROTO_UDP, 2, 1, 666, 53, 0);
+	first = come();
+	packet(IPPROTO_UDP, 2, 1, 666, 53, 0);
+	second = come();
+	decide_and_begin();
+	check_begun(s, first, second);
+}
+
+TEST(decide, what_is_allowed_beside_a_denial_takes_its_place)
+{
+	check_takes_its_place(beside);
+}
+
+TEST(decide, without_metadata_a_denial_of_the_other_side_is_seen)
+{
+	check_takes_its_place(arrives);
+}
+
+TEST(decide, what_is_allowed_beside_a_denial_needs_no_room)
+{
+	struct seg_outcome *o;
+
+	denied(53);
+	rig.constants.half_open_max = 0;
+	packet(IPPROTO_UDP, 2, 1, 666, 53, 0);
+	o = beside();
+	decide_and_begin();
+	check_outcome(o, SEG_REASON_RULE_ALLOW, SEG_OUTCOME_PASS | SEG_OUTCOME_COUNT);
+	check_eq(o->slot, SEG_SLOT_NONE);
+}
+
+/* What a rule of stage shadow would do goes along with what is done, from the session too. */
+TEST(decide, a_shadow_rule_is_told)
+{
+	struct seg_session *s;
+	struct seg_outcome *asked, *known, *other;
+
+	begin();
+	packet(IPPROTO_UDP, 1, 2, 1000, 700, 0);
+	asked = queued(NULL);
+	packet(IPPROTO_UDP, 1, 2, 1001, 700, 0);
+	known = queued(&s);
+	s->verdict[1] = seg_verdict_make(SEG_VERDICT_DENY, 0, 1, 77);
+	s->shadow[1] = seg_shadow_make(9);
+	packet(IPPROTO_UDP, 1, 2, 1000, 53, 0);
+	other = queued(NULL);
+	decide();
+	check_outcome(asked, SEG_REASON_RULE_DENY, DECIDED);
+	check_eq(asked->rule, SEG_RULE_DEFAULT);
+	check_eq(seg_shadow_rule(asked->shadow), RULE_SOON);
+	check_eq(seg_shadow_rule(known->shadow), 9);
+	check_eq(seg_shadow_rule(other->shadow), SEG_RULE_DEFAULT);
+}
+
 TEST(decide, a_verdict_of_an_older_policy_is_judged_again)
 {
 	struct seg_session *s;
@@ -285,6 +416,32 @@ TEST(decide, a_reply_is_judged_by_its_flow)
 	decide();
 	check_eq(o->reason, SEG_REASON_RULE_ALLOW);
 	check_eq(o->rule, SEG_RULE_DEFAULT);
+}
+
+/* What this host sent went out by another worker, which has not published yet. */
+TEST(decide, an_answer_may_come_before_its_flows_verdict)
+{
+	static const struct {
+		uint8_t proto, flags;
+		uint16_t sport, dport;
+		uint32_t rule;
+	} answers[] = {{IPPROTO_TCP, SYN | ACK, 443, 1000, SEG_RULE_DEFAULT},
+		       {IPPROTO_UDP, 0, 53, 1000, RULE_DNS},
+		       {IPPROTO_ICMP, 0, 0, 7, RULE_PING}};
+
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(answers); i++) {
+		struct seg_session *s;
+		struct seg_outcome *o;
+
+		begin();
+		packet(answers[i].proto, 9, 2, answers[i].sport, answers[i].dport,
+		       answers[i].flags);
+		o = queued(&s);
+		s->state ^= (uint64_t)SEG_SESSION_ORIGINATOR << SEG_STATE_FLAGS_SHIFT;
+		decide();
+		check_outcome(o, SEG_REASON_RULE_ALLOW, DECIDED | SEG_OUTCOME_PASS);
+		check_eq(o->rule, answers[i].rule);
+	}
 }
 
 TEST(decide, another_incarnation_is_looked_up_anew)

@@ -3,8 +3,9 @@
  * The session hash: even over buckets and tags for the tuples that networks
  * have, whatever the secret.
  *
- * A chi-square sum over its degrees of freedom is 1 for a random function, and
- * below 1.2 for 6 sigma with 2,000 buckets.
+ * A chi-square sum over its degrees of freedom is 1 for a random function, on average; how
+ * far it may lie above is chance's, at 7 standard deviations of the normal distribution: once
+ * in 10^12.
  */
 #include "hash.h"
 #include "check.h"
@@ -82,6 +83,18 @@ static double unevenness(const __u32 *counts, __u32 n)
 	return sum / (n - 1);
 }
 
+/* What chance allows (Wilson and Hilferty 1931): (X / df)^(1/3) is normal, with mean 1 - 2 / (9 df)
+ * and variance 2 / (9 df). */
+static double most(__u32 n)
+{
+	double variance = 2.0 / (9.0 * (n - 1)), deviation = variance, root;
+
+	for (int i = 0; i < 40; i++) /* Heron's way: no libm where this runs as big-endian */
+		deviation = (deviation + variance / deviation) / 2;
+	root = 1 - variance + 7 * deviation;
+	return root * root * root;
+}
+
 /* Sequential keys may come out more even than chance, never less. */
 static double worst_bucket(int which)
 {
@@ -110,8 +123,35 @@ TEST(hash, buckets_are_even)
 	double second = worst_bucket(1);
 
 	fprintf(stderr, "chi-square / df, worst secret: %.3f, %.3f\n", first, second);
-	check(first < 1.2);
-	check(second < 1.2);
+	check(first < most(BUCKETS));
+	check(second < most(BUCKETS));
+}
+
+/* One secret of 2^ZEROS has a factor of NH that ends in so many zeros. */
+#define ZEROS 12
+
+TEST(hash, buckets_are_even_under_secrets_that_are_rare)
+{
+	struct seg_constants constants = {.buckets = BUCKETS};
+
+	for (__u32 i = 0; i < PATTERNS * SECRETS; i++) {
+		struct seg_key first = patterns[i % PATTERNS](0);
+		__u32 counts[2][BUCKETS] = {0}, rest;
+
+		seeded(&constants);
+		memcpy(&rest, (const char *)first.port + 4, sizeof(rest));
+		rest += (__u32)(constants.seed[4] >> 32);
+		constants.seed[4] -= (__u64)(rest % (1u << ZEROS)) << 32;
+		for (__u32 n = 0; n < KEYS; n++) {
+			struct seg_key key = patterns[i % PATTERNS](n);
+			struct seg_hash hash = seg_hash_key(&key, &constants);
+
+			counts[0][hash.bucket[0]]++;
+			counts[1][hash.bucket[1]]++;
+		}
+		check(unevenness(counts[0], BUCKETS) < most(BUCKETS));
+		check(unevenness(counts[1], BUCKETS) < most(BUCKETS));
+	}
 }
 
 /* What two keys share by chance: the second bucket or the tag of those that share the first. */
@@ -133,7 +173,7 @@ TEST(hash, second_bucket_and_tag_are_independent)
 			pairs[hash.bucket[0] * 64 + hash.bucket[1]]++;
 			tags[hash.bucket[0]][hash.tag]++;
 		}
-		check(unevenness(pairs, 64 * 64) < 1.2);
+		check(unevenness(pairs, 64 * 64) < most(64 * 64));
 		for (__u32 bucket = 0; bucket < 64; bucket++)
 			for (__u32 tag = 1; tag < 256; tag++)
 				same_tag += (double)tags[bucket][tag] * tags[bucket][tag];

@@ -17,7 +17,7 @@ static const char *const TEXT =
 	"allow}\n"
 	"- {id: two, direction: egress, dscp: ef, iface: [eth0, eth1], to: [not: a], action: deny, "
 	"log: "
-	"true}\nfailsafe: tcp/22 from a\n";
+	"true}\nfailsafe: tcp/22 from a\ndefaults: {on-change: keep}\n";
 
 static int memfd_of(const void *data, size_t size, int seals)
 {
@@ -138,6 +138,21 @@ TEST(image, forged_references_are_refused)
 		{SEG_SECTION_NEEDS, offsetof(struct seg_need_item, file), 0x7fffffff},
 		{SEG_SECTION_FAILSAFES, offsetof(struct seg_failsafe, name), 0x7fffffff},
 		{SEG_SECTION_FAILSAFES, offsetof(struct seg_failsafe, from), 1000},
+		{SEG_SECTION_RESTS, offsetof(struct seg_rest, src_set), 1000},
+		{SEG_SECTION_RESTS, offsetof(struct seg_rest, dst_set), 1000},
+		{SEG_SECTION_RESTS4, 0, 1000},
+		{SEG_SECTION_SLOTS4, 0, SEG_SLOT_TAKEN | 1000},
+		{SEG_SECTION_BOXES4, offsetof(struct seg_box, next), 1000},
+		{SEG_SECTION_BOXES4, offsetof(struct seg_box, info), SEG_BOX_RULE},
+		{SEG_SECTION_BOXES4, offsetof(struct seg_box, info), 0},
+		{SEG_SECTION_BOXES4, offsetof(struct seg_box, info),
+		 SEG_VERDICT_ALLOW << SEG_BOX_VERDICT_SHIFT},
+		{SEG_SECTION_BANKS, offsetof(struct seg_bank, shift), 32},
+		{SEG_SECTION_BANKS, offsetof(struct seg_bank, shift), 7},
+		{SEG_SECTION_BANKS, offsetof(struct seg_bank, base), 0x7fffffff},
+		{SEG_SECTION_FINDERS, offsetof(struct seg_finder, first), 1000},
+		{SEG_SECTION_FINDERS, offsetof(struct seg_finder, count), 1000},
+		{SEG_SECTION_FINDERS, offsetof(struct seg_finder, words), 4},
 	};
 
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(FORGED); i++) {
@@ -169,14 +184,16 @@ TEST(image, forged_sections_are_refused)
 
 TEST(image, enforceable)
 {
-	_cleanup_image_ struct seg_image *image = compiled(TEXT), *fine = NULL;
+	_cleanup_image_ struct seg_image *image =
+		compiled("version: 1\ndefaults:\n  on-change: keep\n");
+	_cleanup_image_ struct seg_image *fine = NULL;
 	struct seg_policy_file file = {"x", "version: 1", 10};
 	struct seg_error err = {0};
 
 	check_eq(seg_image_enforceable(image, "sample", &err), -EOPNOTSUPP);
-	check_str_eq(err.what, "'direction: egress' is not enforced by this version");
-	check_eq(err.line, 6);
-	check_eq(err.column, 24);
+	check_str_eq(err.what, "'on-change: keep' is not enforced by this version");
+	check_eq(err.line, 3);
+	check_eq(err.column, 14);
 	check_eq(seg_policy_compile(&file, NULL, &fine, NULL), 0);
 	check_eq(seg_image_enforceable(fine, "x", NULL), 0);
 }

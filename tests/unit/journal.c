@@ -32,6 +32,19 @@ static void die_later(const char *name)
 	}
 }
 
+static bool is_uncached(uint32_t number);
+static uint32_t session_of(uint32_t number);
+
+/* The stack may answer it at once, and its flow is asked what that is. */
+static void check_settled(const uint8_t *frame)
+{
+	uint32_t number;
+
+	memcpy(&number, frame, sizeof(number));
+	if (!is_uncached(number))
+		check_eq(seg_verdict_now(&rig.slots[session_of(number)], 1), SEG_VERDICT_ALLOW);
+}
+
 /* Program seg_live, and its kernel: death comes after any frame but what was taken is delivered. */
 long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...)
@@ -48,6 +61,7 @@ long __wrap_syscall(long number, ...)
 		const struct seg_live_frame *frame = &rig.live.frame[rig.live.next];
 
 		check(frame->len <= attr->test.data_size_in);
+		check_settled(frame->data);
 		rig_deliver(frame->data);
 		rig.live.next++;
 		die_later("frame");
@@ -114,7 +128,7 @@ static void turn(uint32_t most)
 	for (uint32_t i = 0; i < count; i++)
 		decide(&rig.ledger.journal.outcome[i],
 		       &rig.rx.desc[(rig.rx.consumer + i) % RIG_RING]);
-	seg_journal_arm(&lane, count);
+	seg_journal_arm(&lane, count, count);
 	seg_journal_settle(&lane, MS);
 	seg_frames_cycle(&lane.frames);
 }

@@ -41,7 +41,12 @@ static int parse_all(const __u8 *bytes, __u32 size, struct seg_packet *packet,
 {
 	struct placed p = place(bytes, size);
 	int reason = seg_packet_parse(p.data, p.end, 0, SEG_FEATURE_VLAN, ZONE, packet);
+	struct seg_packet plain;
 
+	if (seg_packet_parse_plain(p.data, p.end, 0, ZONE, &plain) == SEG_PARSED) {
+		check_eq(reason, SEG_PARSED);
+		check(!memcmp(&plain, packet, sizeof(plain)));
+	}
 	memset(quote, 0, sizeof(*quote));
 	if (reason == SEG_PARSED && packet->flags & SEG_PACKET_ICMP_ERROR)
 		reason = seg_quote_parse(p.data, p.end, packet, quote);
@@ -201,7 +206,7 @@ TEST(packet, fragments_are_flagged)
 	check_eq(p.proto, 6);
 	check_eq(p.l4, 14 + 40 + 8);
 	parse(IP6("2c") "06 00 0006 12345678" TCP(SYN), &p); /* reserved bits */
-	check_eq(p.flags, 0);
+	check_eq(p.flags, SEG_PACKET_WHOLE);                 /* atomic */
 	parse(IP6("2c") "06 00 0008 12345678" TCP(SYN), &p);
 	check_eq(p.flags, SEG_PACKET_FRAGMENT | SEG_PACKET_LATER);
 }
@@ -212,10 +217,11 @@ TEST(packet, icmp_ports)
 
 	parse(IP4("01") ICMP("0800"), &p);
 	check_eq(SEG_BE16(p.sport), 7);
-	check_eq(SEG_BE16(p.dport), 7);
+	check_eq(SEG_BE16(p.dport), 8);
 	check_eq(p.flags, 0);
 	parse(IP4("01") ICMP("0000"), &p);
-	check_eq(SEG_BE16(p.sport), 7);
+	check_eq(SEG_BE16(p.sport), 8);
+	check_eq(SEG_BE16(p.dport), 7);
 	check_eq(p.flags, SEG_PACKET_ICMP_REPLY);
 	parse(IP4("01") ICMP("0a03"), &p);
 	check_eq(SEG_BE16(p.sport), 0x0a03);

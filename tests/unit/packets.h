@@ -380,7 +380,7 @@ static const struct sample samples[] = {
 	{"IPv6 later fragment of an extension header", R(FRAGMENT),
 	 IP6("2c") "3c 00 0009 12345678"
 		   "0000"},
-	{"IPv6 first fragment that ends in the chain", R(TRUNCATED),
+	{"IPv6 first fragment that ends in the chain", R(FRAGMENT_TINY),
 	 IP6("2c") "3c 00 0001 12345678"
 		   "06 00"},
 

@@ -310,4 +310,28 @@ static inline void policy_make(struct policy *policy)
 	}
 }
 
+/* A flow of any protocol, near the rules that are made here; its interface is the caller's. */
+static inline struct seg_flow flow_any(void)
+{
+	static const uint8_t protos[] = {6, 17, 132, 1, 58, 47};
+	struct seg_flow flow = {.family = below(3) ? 4 : 6, .direction = (uint8_t)below(3)};
+
+	address_make(flow.family == 6, (uint8_t *)flow.src);
+	address_make(flow.family == 6, (uint8_t *)flow.dst);
+	flow.proto = protos[below(SEG_ARRAY_SIZE(protos))];
+	if (memchr(WITH_PORTS, flow.proto, sizeof(WITH_PORTS))) {
+		flow.sport = htons((uint16_t)below(16));
+		flow.dport = htons((uint16_t)below(16));
+	}
+	flow.tcp_flags = flow.proto == 6 ? (uint8_t)below(32) : 0;
+	flow.dscp = (uint8_t)(below(4) * 8);
+	if (flow.proto == (flow.family == 4 ? 1 : 58)) {
+		flow.icmp_type = (uint8_t)below(12);
+		flow.icmp_code = (uint8_t)below(4);
+	}
+	if (below(4) == 0)
+		flow.vlan[0] = (uint16_t)(SEG_VLAN_PRESENT | (1 + below(3)));
+	return flow;
+}
+
 #endif

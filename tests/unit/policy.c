@@ -310,7 +310,7 @@ static void cut(const char *name)
 TEST(policy, cut_short)
 {
 	static const char *const FILES[] = {"docs/examples/edge.yaml",
-					    "tests/golden/policy/attach-failsafe.yaml",
+					    "tests/golden/policy/fine-failsafe.yaml",
 					    "tests/golden/policy/attach-contract.normal"};
 
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(FILES); i++)
@@ -451,8 +451,7 @@ TEST(policy, files_merge_in_order)
 	static struct memory memory = {.files = MERGED};
 	struct seg_error err;
 	_cleanup_image_ struct seg_image *image = image_of(&memory, &err);
-	static const char *const NEEDS[] = {"stage: shadow a 3", "failsafe c 3",
-					    "on-change: keep b 3"};
+	static const char *const NEEDS[] = {"on-change: keep b 3"};
 	const struct seg_defaults *defaults;
 	struct seg_rule_info info;
 	struct seg_need need;
@@ -551,12 +550,12 @@ TEST(policy, files_that_cannot_be_had)
 TEST(policy, failsafes_are_bounded)
 {
 	size_t len;
-	_cleanup_free_ char *text = repeated("version: 1\nservices: {s: [tcp/1", ", tcp/1", 256,
+	_cleanup_free_ char *text = repeated("version: 1\nservices: {s: [tcp/1", ", tcp/1", 16,
 					     "]}\nfailsafe: s\n", &len);
 
 	_cleanup_free_ char *many =
-		repeated("version: 1\nfailsafe: [tcp/1", ", tcp/1", 256, "]\n", &len);
+		repeated("version: 1\nfailsafe: [tcp/1", ", tcp/1", 16, "]\n", &len);
 
-	check_str_eq(wrong_of(text), "'failsafe' unfolds to over 256 services");
-	check_str_eq(wrong_of(many), "over 256 services in 'failsafe'");
+	check_str_eq(wrong_of(text), "'failsafe' unfolds to over 16 services");
+	check_str_eq(wrong_of(many), "over 16 services in 'failsafe'");
 }

@@ -44,12 +44,18 @@ static struct seg_outcome outcome(uint8_t verdict)
 	};
 }
 
-static void publish(struct seg_outcome o)
+static void publish_at(struct seg_outcome *o, uint64_t now)
 {
 	uint32_t done = 0;
 
-	seg_publish(&lane.publisher, &o, &done, 0, MS);
+	seg_publish_settle(&lane.publisher, o, now);
+	seg_publish_account(&lane.publisher, o, &done, 0, now);
 	check_eq(done, 1);
+}
+
+static void publish(struct seg_outcome o)
+{
+	publish_at(&o, MS);
 }
 
 static bool is_open(const struct seg_session *s)
@@ -99,10 +105,9 @@ TEST(publish, a_packet_that_comes_while_opening_keeps_it_closed)
 static void other_worker_publishes(void)
 {
 	struct seg_outcome o = outcome(SEG_VERDICT_ALLOW);
-	uint32_t done = 0;
 
 	o.flags |= SEG_OUTCOME_REPLY;
-	seg_publish(&lane.publisher, &o, &done, 0, MS);
+	publish(o);
 }
 
 /* The other direction's queue has another worker. */
@@ -124,12 +129,55 @@ TEST(publish, two_workers_on_one_flow)
 	}
 }
 
+/* The rule of stage shadow stands beside the verdict, by generation, before that can be read. */
+static void shadow_is_there(void)
+{
+	check_eq(rig.slots[5].shadow[1], 3);
+}
+
+TEST(publish, a_shadow_rule_is_noted_with_the_verdict)
+{
+	struct seg_session *s = begin(2);
+	struct seg_outcome o = outcome(SEG_VERDICT_ALLOW);
+
+	o.shadow = seg_shadow_make(2);
+	place = "PUBLISH_SETTLED";
+	meanwhile = shadow_is_there;
+	publish(o);
+	check(!meanwhile);
+	check_eq(seg_shadow_rule(seg_session_shadow(s, 1)), 2);
+	check_eq(seg_shadow_rule(seg_session_shadow(s, 2)), SEG_RULE_DEFAULT);
+	check_eq(rig.rules[2].shadow, 0);
+	o.generation = 2;
+	o.shadow = 0;
+	publish(o);
+	check_eq(seg_shadow_rule(seg_session_shadow(s, 1)), 2);
+	o.generation = 3;
+	publish(o);
+	check_eq(seg_shadow_rule(seg_session_shadow(s, 3)), SEG_RULE_DEFAULT);
+}
+
+/* Without a session the rule counts at once. */
+TEST(publish, a_shadow_rule_counts_what_is_not_cached)
+{
+	struct seg_outcome o = outcome(SEG_VERDICT_ALLOW);
+
+	begin(1);
+	o.slot = SEG_SLOT_NONE;
+	o.shadow = seg_shadow_make(2);
+	publish(o);
+	check_eq(rig.rules[2].shadow, 1);
+	check_eq(rig.rules[2].count.packets, 0);
+	check_eq(rig.rules[3].count.packets, 1);
+	check_eq(rig.rules[3].shadow, 0);
+	o.shadow = UINT16_MAX; /* shared memory may say anything */
+	publish(o);
+	check_eq(rig.rules[3].count.packets, 2);
+}
+
 static void other_worker_denies(void)
 {
-	struct seg_outcome o = outcome(SEG_VERDICT_DENY);
-	uint32_t done = 0;
-
-	seg_publish(&lane.publisher, &o, &done, 0, MS);
+	publish(outcome(SEG_VERDICT_DENY));
 }
 
 TEST(publish, a_denied_session_is_counted_once_in_its_class)
@@ -144,6 +192,25 @@ TEST(publish, a_denied_session_is_counted_once_in_its_class)
 	check_eq(rig.quota.class[SEG_CLASS_DENIED].used, 1);
 	check_eq(rig.quota.class[SEG_CLASS_HALF_OPEN].used, 0);
 	check(is_open(s));
+}
+
+static uint32_t seen_after(enum seg_reason reason, uint16_t flags)
+{
+	struct seg_session *s = begin(1);
+	struct seg_outcome o = outcome(SEG_VERDICT_DENY);
+
+	o.reason = (uint8_t)reason;
+	o.flags |= flags;
+	publish_at(&o, 900ull << SEG_TICK_SHIFT);
+	return seg_state_seen(s->state);
+}
+
+/* As it does where XDP denies it; what its flow refuses does not. */
+TEST(publish, a_denied_packet_keeps_its_denial)
+{
+	check_eq(seen_after(SEG_REASON_RULE_DENY, 0), 900);
+	check_eq(seen_after(SEG_REASON_TCP_WINDOW, 0), 0);
+	check_eq(seen_after(SEG_REASON_RULE_DENY, SEG_OUTCOME_FOLLOWS), 0);
 }
 
 TEST(publish, a_full_class_ends_the_session_and_counts_by_rule)
@@ -291,30 +358,4 @@ TEST(publish, a_gap_whose_session_died_is_forgotten)
 	publish(outcome(SEG_VERDICT_ALLOW));
 	check(seg_table_kill(s, s->state));
 	check_eq(seg_publish_gaps(&lane.publisher, 1, 2 * MS), 0);
-}
-
-/* --- generic mode ----------------------------------------------------------------------- */
-
-/* What is handed on meets XDP again: an open gate at once, and no second count. */
-TEST(publish, generic_mode_opens_at_once)
-{
-	struct seg_session *s = begin(3);
-
-	lane.publisher.generic = true;
-	publish(outcome(SEG_VERDICT_ALLOW));
-	check(is_open(s));
-	check_eq(s->count[0], 0);
-}
-
-TEST(publish, generic_mode_hands_on_nothing_that_would_come_back)
-{
-	struct seg_outcome o = outcome(SEG_VERDICT_ALLOW);
-	uint32_t done = 0;
-
-	begin(1);
-	lane.publisher.generic = true;
-	o.slot = SEG_SLOT_NONE;
-	seg_publish(&lane.publisher, &o, &done, 0, MS);
-	check_eq(o.reason, SEG_REASON_SESSIONS_FULL);
-	check(!(o.flags & SEG_OUTCOME_PASS));
 }

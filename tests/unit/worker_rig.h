@@ -14,9 +14,11 @@
 #include "session.h"
 #include "worker_hooks.h"
 
+#ifndef RIG_RING
+#define RIG_RING 64
+#endif
 #define RIG_FRAMES  64
 #define RIG_SIZE    2048
-#define RIG_RING    64
 #define RIG_BUCKETS 4
 #define RIG_RULES   8
 #define RIG_SLOTS   (RIG_BUCKETS * SEG_BUCKET_SLOTS)

@@ -15,6 +15,15 @@ uint8_t seg_address_family(const struct seg_address *address)
 	return memcmp(address->byte, MAPPED, sizeof(MAPPED)) == 0 ? 4 : 6;
 }
 
+bool seg_address_is_loopback(const struct seg_address *address)
+{
+	static const struct seg_address ip6 = {.byte = {[15] = 1}};
+
+	if (seg_address_family(address) == 4)
+		return address->byte[12] == 127;
+	return memcmp(address, &ip6, sizeof(ip6)) == 0;
+}
+
 int seg_address_parse(const char *text, size_t len, struct seg_address *out)
 {
 	struct seg_address address;

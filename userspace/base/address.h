@@ -28,6 +28,9 @@ struct seg_range {
 /* 4 for ::ffff:0:0/96, else 6. */
 uint8_t seg_address_family(const struct seg_address *address);
 
+/* 127/8 or ::1. */
+bool seg_address_is_loopback(const struct seg_address *address);
+
 /* Parse one address ("10.0.0.1", "2001:db8::1"). -EINVAL; no zone index, no ::ffff:a.b.c.d. */
 int seg_address_parse(const char *text, size_t len, struct seg_address *out);
 

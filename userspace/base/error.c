@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "text.h"
@@ -92,14 +93,14 @@ static void print_line(const char *text, FILE *to)
 	fputc('\n', to);
 }
 
-void seg_error_print(const struct seg_error *err, FILE *to, int colour)
+static void print_as(const struct seg_error *err, const char *word, const char *hue, FILE *to)
 {
-	const char *red = colour ? "\033[1;31m" : "", *bold = colour ? "\033[1m" : "";
-	const char *off = colour ? "\033[0m" : "";
+	bool colour = *hue;
+	const char *bold = colour ? "\033[1m" : "", *off = colour ? "\033[0m" : "";
 
 	fputs(bold, to);
 	print_place(err, to);
-	fprintf(to, "%s%s%serror:%s ", off, err->file[0] ? " " : "", red, off);
+	fprintf(to, "%s%s%s%s:%s ", off, err->file[0] ? " " : "", hue, word, off);
 	print_line(err->what, to);
 	if (err->line && err->source[0]) {
 		fprintf(to, "%6u | ", err->line);
@@ -110,4 +111,14 @@ void seg_error_print(const struct seg_error *err, FILE *to, int colour)
 		fprintf(to, "%smend:%s ", bold, off);
 		print_line(err->mend, to);
 	}
+}
+
+void seg_error_print(const struct seg_error *err, FILE *to, int colour)
+{
+	print_as(err, "error", colour ? "\033[1;31m" : "", to);
+}
+
+void seg_error_warn(const struct seg_error *err, FILE *to, int colour)
+{
+	print_as(err, "warning", colour ? "\033[33m" : "", to);
 }

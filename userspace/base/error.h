@@ -58,4 +58,7 @@ void seg_error_place(struct seg_error *err, const char *file, unsigned int line,
 /* Write it as shown above; colour: use terminal colours. */
 void seg_error_print(const struct seg_error *err, FILE *to, int colour);
 
+/* The same of what is no error yet. */
+void seg_error_warn(const struct seg_error *err, FILE *to, int colour);
+
 #endif

@@ -7,6 +7,9 @@
  * fixed numbers. A worker that dies is forked again with the same descriptors:
  * sockets are bound once and adopted, never rebound.
  *
+ * Before Linux 6.4 nobody can map the rings of a bound socket. There the spawner maps
+ * them first, and a worker is a fork of it that inherits them, and executes nothing.
+ *
  * Writers: the keeper writes struct seg_handover; the worker only reads it.
  */
 #ifndef SEG_HANDOVER_H
@@ -16,7 +19,7 @@
 
 #include "abi.h"
 
-#define SEG_HANDOVER_VERSION 1
+#define SEG_HANDOVER_VERSION 2
 
 /* Descriptors of a worker: number = SEG_WORKER_FD_FIRST + enum. All others are closed. */
 #define SEG_WORKER_FD_FIRST 3
@@ -48,8 +51,7 @@ enum seg_handover_flag {
 	SEG_HANDOVER_ZEROCOPY = 1 << 0,    /* RX socket is bound zero-copy */
 	SEG_HANDOVER_NEED_WAKEUP = 1 << 1, /* both sockets were bound with XDP_USE_NEED_WAKEUP */
 	SEG_HANDOVER_LIVE = 1 << 2,        /* SEG_FD_LIVE and SEG_FD_LIVE_FRAMES are there */
-	SEG_HANDOVER_GENERIC = 1 << 3,     /* generic XDP: publish before handing on */
-	SEG_HANDOVER_ZONES = 1 << 4,       /* SEG_FD_ZONES is there */
+	SEG_HANDOVER_ZONES = 1 << 3,       /* SEG_FD_ZONES is there */
 };
 
 struct seg_handover {
@@ -110,9 +112,17 @@ enum seg_spawn_kind {
 	SEG_SPAWN_IMAGE, /* what the next worker starts with; descriptors: SEG_FD_HANDOVER, _IMAGE,
 			    _RULES and _ZONES, absent ones as in START */
 	SEG_SPAWN_EXIT,  /* end all workers, then yourself */
+	SEG_SPAWN_RX_RINGS, /* map this worker's rings now, before START: descriptors: a socket that
+			       is not bound yet, and one on which a byte says that it was done */
+	SEG_SPAWN_TX_RINGS,
 	/* from the spawner */
 	SEG_SPAWN_STARTED, /* pid */
 	SEG_SPAWN_ENDED,   /* pid, wait status; another one is started at once, unless stopped */
+	/* a keeper that takes over from one that died, on a connection of its own */
+	SEG_SPAWN_ADOPT,    /* keeper: what do you hold? */
+	SEG_SPAWN_HELD,     /* spawner: a worker; pid (0: none runs now), descriptors as in START */
+	SEG_SPAWN_HELD_ALL, /* spawner: that was all */
+	SEG_SPAWN_DOORBELL, /* keeper: its successors' SEG_FD_DOORBELL, the only descriptor */
 };
 
 struct seg_spawn {

@@ -39,8 +39,10 @@ const char *seg_state_word(uint8_t l4_state)
 	static const char *const WORDS[SEG_L4_MAX] = {
 		[SEG_L4_NEW] = "new",
 		[SEG_L4_OPENING] = "opening",
+		[SEG_L4_ANSWERED] = "opening",
 		[SEG_L4_ESTABLISHED] = "established",
 		[SEG_L4_CLOSING] = "closing",
+		[SEG_L4_CLOSING_BACK] = "closing",
 		[SEG_L4_TIME_WAIT] = "time-wait",
 		[SEG_L4_CLOSED] = "closed",
 	};

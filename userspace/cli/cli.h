@@ -33,23 +33,30 @@ struct seg_cli {
 	bool colour; /* on stdout */
 };
 
-/* A row of a table of verbs; one with `verbs` of its own is only their folder. */
+/*
+ * A row of a table of verbs. One with `verbs` of its own is only their folder, unless it can
+ * `run` too: then that is what it does where none of them is named.
+ */
 struct seg_verb {
-	const char *name;     /* the words that call it: "attach", "policy check" */
-	const char *synopsis; /* after "xdpseg NAME" */
-	const char *summary;  /* one line, lower case */
-	const char *details;  /* paragraphs for `help NAME`; NULL: none */
+	const char *name;          /* the words that call it: "attach", "policy check" */
+	const char *synopsis;      /* after "xdpseg NAME" */
+	const char *operand;       /* what completion offers: IFACE, FILE, FLOW, FILTER, VERB; NULL:
+				      nothing */
+	const char *summary;       /* one line, lower case */
+	const char *details;       /* paragraphs for `help NAME`; NULL: none */
+	void (*explain)(FILE *to); /* what else `help NAME` has to say; NULL: nothing */
 	const struct seg_option *options;
 	size_t values_size; /* of the struct that the options are bound to */
 	int (*run)(const struct seg_cli *cli, struct seg_error *err);
 	const struct seg_verb *const *verbs; /* subverbs, then NULL */
-	const char *later; /* known, not supported yet, refused by name: this is the mend */
 };
 
-extern const struct seg_verb seg_verb_attach, seg_verb_detach, seg_verb_help, seg_verb_policy,
-	seg_verb_policy_apply, seg_verb_policy_check, seg_verb_policy_confirm,
-	seg_verb_policy_rollback, seg_verb_policy_show, seg_verb_replay, seg_verb_sessions,
-	seg_verb_stats, seg_verb_status, seg_verb_why;
+extern const struct seg_verb seg_verb_attach, seg_verb_demo, seg_verb_detach, seg_verb_doctor,
+	seg_verb_help, seg_verb_policy, seg_verb_policy_apply, seg_verb_policy_check,
+	seg_verb_policy_confirm, seg_verb_policy_diff, seg_verb_policy_history,
+	seg_verb_policy_patch, seg_verb_policy_rollback, seg_verb_policy_show, seg_verb_replay,
+	seg_verb_sessions, seg_verb_sessions_delete, seg_verb_sessions_flush,
+	seg_verb_sessions_list, seg_verb_stats, seg_verb_status, seg_verb_why;
 
 /* verbs.c: all of them, in help's order, then NULL; and the options of every verb. */
 extern const struct seg_verb *const SEG_VERBS[];
@@ -60,7 +67,7 @@ const char *seg_verb_word(const struct seg_verb *verb);
 
 /*
  * The verb that `word` calls below `of`, or at the top if that is NULL. NULL with
- * err filled: the known ones and the nearest, or that it is for later.
+ * err filled: the known ones and the nearest.
  */
 const struct seg_verb *seg_verb_find(const struct seg_verb *of, const char *word,
 				     struct seg_error *err);
@@ -80,7 +87,7 @@ int seg_show_reply(const struct seg_cli *cli, const json_t *reply, seg_print pri
 
 /* policy_apply.c: ask the daemon for a change of the policy and print what came of it. Takes the
  * request; NULL: an empty one. */
-int seg_policy_change(const struct seg_cli *cli, const char *path, json_t *request,
+int seg_policy_change(const struct seg_cli *cli, const char *path, json_t *request, seg_print print,
 		      struct seg_error *err);
 
 /* Colours on this stream? */

@@ -26,6 +26,25 @@ struct libscols_line *seg_columns_row(struct libscols_table *table, const char *
 void seg_columns_set(struct libscols_line *row, size_t column, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* In a list of columns to hide: this one is not hidden, its text may be cut. */
+#define SEG_COLUMN_CUT 0x80
+
+/*
+ * Hide columns, or cut one, in the order given, until the rest is no wider than the terminal's
+ * `width` (0: none). False: what is left is too wide; it is not cut, the terminal wraps it.
+ */
+bool seg_columns_fit(struct libscols_table *table, unsigned int width, const unsigned char *hide,
+		     size_t n);
+
+/* Of a text's widest line; in characters. */
+size_t seg_columns_text_width(const char *text);
+
+/* Of a column, its name included. */
+size_t seg_columns_width(struct libscols_table *table, size_t column);
+
+/* Newlines in this column's text begin a new line within the row. */
+void seg_columns_stack(struct libscols_table *table, size_t column);
+
 /* Print unless it has no rows, and free it. 0 or -errno. */
 int seg_columns_print(struct libscols_table *table);
 

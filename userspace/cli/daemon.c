@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <spawn.h>
 #include <string.h>
@@ -11,41 +10,34 @@
 #include <sys/wait.h>
 
 #include "cleanup.h"
+#include "place.h"
 
 #define READY_FD 3 /* xdpsegd's number for it */
 
 extern char **environ;
 
-/* Where xdpsegd is, seen from this binary's folder: installed, in the build tree, in sbin. */
-static const char *const PLACES[] = {"", "../control/", "../sbin/"};
-
-static int find_daemon(char *path, size_t size, struct seg_error *err)
+static int find_daemon(char path[PATH_MAX], struct seg_error *err)
 {
 	char own[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	int r = seg_place_own(own);
 
-	if (len < 0)
-		return seg_error_set(err, errno, "cannot tell where this program is: %s",
-				     strerror(errno));
-	own[len] = '\0';
-	*strrchr(own, '/') = '\0';
-	for (size_t i = 0; i < SEG_ARRAY_SIZE(PLACES); i++) {
-		int used = snprintf(path, size, "%s/%sxdpsegd", own, PLACES[i]);
-
-		if (used > 0 && (size_t)used < size && access(path, X_OK) == 0)
-			return 0;
-	}
+	if (r)
+		return seg_error_set(err, -r, "cannot tell where this program is: %s",
+				     strerror(-r));
+	if (!seg_place_daemon(own, path))
+		return 0;
 	seg_error_set(err, ENOENT, "the daemon xdpsegd is not installed beside %s", own);
 	seg_error_mend(err, "reinstall xdpseg, or start xdpsegd by hand");
 	return -ENOENT;
 }
 
 static int spawn_daemon(const char *path, const char *runtime_dir, int ready, bool keep_stderr,
-			pid_t *pid)
+			bool shared, pid_t *pid)
 {
 	char number[] = {'0' + READY_FD, '\0'};
 	const char *const argv[] = {"xdpsegd",    "--runtime-dir", runtime_dir,
-				    "--ready-fd", number,          NULL};
+				    "--ready-fd", number,          shared ? "--shared" : NULL,
+				    NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int r;
@@ -116,20 +108,20 @@ static int report_failure(pid_t pid, const char *text, struct seg_error *err)
 	return -ECHILD;
 }
 
-int seg_daemon_start(const char *runtime_dir, bool keep_stderr, struct seg_error *err)
+int seg_daemon_start(const char *runtime_dir, bool keep_stderr, bool shared, struct seg_error *err)
 {
 	_cleanup_close_ int ready = -1;
 	char path[PATH_MAX], text[4096];
 	int pipe[2], r;
 	pid_t pid;
 
-	r = find_daemon(path, sizeof(path), err);
+	r = find_daemon(path, err);
 	if (r)
 		return r;
 	if (pipe2(pipe, O_CLOEXEC))
 		return seg_error_set(err, errno, "cannot make a pipe: %s", strerror(errno));
 	ready = pipe[0];
-	r = spawn_daemon(path, runtime_dir, pipe[1], keep_stderr, &pid);
+	r = spawn_daemon(path, runtime_dir, pipe[1], keep_stderr, shared, &pid);
 	close(pipe[1]);
 	if (r)
 		return seg_error_set(err, -r, "cannot start %s: %s", path, strerror(-r));

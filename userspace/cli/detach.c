@@ -28,10 +28,13 @@ json_t *seg_request_interfaces(const struct seg_cli *cli)
 	return names;
 }
 
-/* The daemon ends when its last interface goes. */
-static bool nothing_left(const json_t *reply)
+/* The daemon ends when its last interface goes, unless it is a service manager's. */
+static bool ends(const json_t *reply)
 {
-	return json_object_size(json_object_get(reply, "interfaces")) == 0;
+	const json_t *daemon = json_object_get(reply, "daemon");
+
+	return json_object_size(json_object_get(reply, "interfaces")) == 0 &&
+	       !json_is_true(json_object_get(daemon, "stays"));
 }
 
 int seg_request_detach(const struct seg_cli *cli, json_t **reply, struct seg_error *err)
@@ -45,7 +48,7 @@ int seg_request_detach(const struct seg_cli *cli, json_t **reply, struct seg_err
 	request = cli->operands_n ? json_pack("{s:o}", "interfaces", seg_request_interfaces(cli))
 				  : json_pack("{s:b}", "all", 1);
 	r = seg_client_call(cli->global.runtime_dir, "/v1/detach", request, &answer, err);
-	if (!r && nothing_left(answer))
+	if (!r && ends(answer))
 		r = seg_daemon_wait(pidfd, -1);
 	if (!r && reply)
 		*reply = TAKE(answer);
@@ -69,9 +72,11 @@ static int run(const struct seg_cli *cli, struct seg_error *err)
 const struct seg_verb seg_verb_detach = {
 	.name = "detach",
 	.synopsis = "IFACE... | --all",
+	.operand = "IFACE",
 	.summary = "stop protecting interfaces; leaves nothing behind",
 	.details = "With the last interface the daemon ends, and with it all that it loaded, "
-		   "pinned and made.",
+		   "pinned and made;\n"
+		   "one that a service manager started serves on, without any of that.",
 	.options = OPTIONS,
 	.values_size = sizeof(struct detach_options),
 	.run = run,

@@ -90,12 +90,27 @@ static void set_rule(json_t *out, const struct seg_image *image, uint32_t rule, 
 		seg_explain_note(out, "not judged here: ", "the rule's limit");
 }
 
+/* Where everything may leave, the egress program asks nobody. */
+static bool is_learned(const struct seg_image *image, const struct seg_flow *flow)
+{
+	return flow->direction == SEG_EGRESS && seg_image_allows_all(image, SEG_EGRESS);
+}
+
+static enum seg_reason reason_of(const struct seg_image *image, const struct seg_flow *flow,
+				 uint8_t verdict)
+{
+	if (is_learned(image, flow))
+		return SEG_REASON_EGRESS_LEARNED;
+	return verdict == SEG_VERDICT_ALLOW ? SEG_REASON_RULE_ALLOW : SEG_REASON_RULE_DENY;
+}
+
 /* Returns the rules that were considered. */
 static json_t *set_judged(json_t *out, const struct seg_policy *policy, const char *name,
 			  const struct seg_first_packet *first)
 {
 	const struct seg_flow *flow = &first->flow;
 	const struct seg_image *image = seg_policy_image(policy);
+	const struct seg_reason_row *answer;
 	struct seg_decision decision;
 
 	seg_image_classify(image, flow, &decision, 1);
@@ -103,11 +118,9 @@ static json_t *set_judged(json_t *out, const struct seg_policy *policy, const ch
 		set_reason(out, SEG_REASON_TCP_MIDFLOW);
 		return json_array();
 	}
+	answer = &SEG_REASON_ROWS[reason_of(image, flow, decision.verdict)];
 	set_answer(out, decision.verdict, seg_image_rule_id(image, decision.rule),
-		   seg_path_word(SEG_PATH_SLOW),
-		   SEG_REASON_ROWS[decision.verdict == SEG_VERDICT_ALLOW ? SEG_REASON_RULE_ALLOW
-									 : SEG_REASON_RULE_DENY]
-			   .name);
+		   seg_path_word(answer->path), answer->name);
 	set_rule(out, image, decision.rule, name);
 	return consider_all(policy, decision.rule, flow);
 }
@@ -151,10 +164,15 @@ static bool is_in_unknown_vlan(const struct seg_image *image, const struct seg_f
 {
 	struct seg_decision decision;
 
-	if (!first->parsed || !first->flow.vlan[0])
+	if ((!first->parsed && first->reason != SEG_REASON_FRAGMENT) || !first->flow.vlan[0])
 		return false;
 	seg_image_classify(image, &first->flow, &decision, 1);
 	return decision.flags & SEG_DECISION_UNKNOWN_VLAN;
+}
+
+bool seg_explain_unknown_vlan(const struct seg_policy *policy, const struct seg_first_packet *first)
+{
+	return is_in_unknown_vlan(seg_policy_image(policy), first);
 }
 
 json_t *seg_explain(const struct seg_policy *policy, const char *name,
@@ -168,7 +186,8 @@ json_t *seg_explain(const struct seg_policy *policy, const char *name,
 		set_reason(out, SEG_REASON_VLAN_UNKNOWN);
 	else if (failsafe != SEG_FAILSAFE_NONE && asks_failsafe(first))
 		set_failsafe(out, image, failsafe);
-	else if (!first->judged)
+	else if (!first->judged &&
+		 !(first->reason == SEG_REASON_TCP_MIDFLOW && is_learned(image, &first->flow)))
 		set_refused(out, image, first->reason);
 	else
 		considered = set_judged(out, policy, name, first);

@@ -18,6 +18,10 @@
 json_t *seg_explain(const struct seg_policy *policy, const char *name,
 		    const struct seg_first_packet *first);
 
+/* It is of a VLAN that no rule names: whatever else it may be, that refuses it. */
+bool seg_explain_unknown_vlan(const struct seg_policy *policy,
+			      const struct seg_first_packet *first);
+
 /* Add to its "notes": `before` and then `text`. */
 void seg_explain_note(json_t *why, const char *before, const char *text);
 

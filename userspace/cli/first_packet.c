@@ -278,19 +278,35 @@ static void read_parsed(const uint8_t *frame, size_t size, const struct seg_pack
 		turn(&out->flow);
 }
 
+/* `reason`: the parser's. */
+static void read_any(const uint8_t *frame, size_t size, const struct seg_packet *packet, int reason,
+		     const struct seg_first_packet_rules *rules, struct seg_first_packet *out)
+{
+	*out = (struct seg_first_packet){.reason = reason, .parsed = reason == SEG_PARSED};
+	if (!fill(frame, size, packet, &out->flow) || !out->parsed)
+		return;
+	if (packet->flags & SEG_PACKET_ICMP_ERROR)
+		read_error(frame, size, packet, out);
+	else
+		read_parsed(frame, size, packet, rules, out);
+}
+
 void seg_first_packet_read(const uint8_t *frame, size_t size,
 			   const struct seg_first_packet_rules *rules, struct seg_first_packet *out)
 {
 	struct seg_packet packet;
+	int reason = seg_packet_parse(frame, frame + size, 0, rules->vlans ? SEG_FEATURE_VLAN : 0,
+				      0, &packet);
 
-	*out = (struct seg_first_packet){0};
-	out->reason = seg_packet_parse(frame, frame + size, 0, rules->vlans ? SEG_FEATURE_VLAN : 0,
-				       0, &packet);
-	out->parsed = out->reason == SEG_PARSED;
-	if (!fill(frame, size, &packet, &out->flow) || !out->parsed)
-		return;
-	if (packet.flags & SEG_PACKET_ICMP_ERROR)
-		read_error(frame, size, &packet, out);
-	else
-		read_parsed(frame, size, &packet, rules, out);
+	read_any(frame, size, &packet, reason, rules, out);
+}
+
+void seg_first_packet_read_whole(const uint8_t *datagram, size_t size, const uint16_t vlan[2],
+				 const struct seg_first_packet_rules *rules,
+				 struct seg_first_packet *out)
+{
+	struct seg_packet packet = {.vlan = {vlan[0], vlan[1]}};
+	int reason = seg_packet_parse_whole(datagram, datagram + size, &packet);
+
+	read_any(datagram, size, &packet, reason, rules, out);
 }

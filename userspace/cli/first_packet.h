@@ -45,4 +45,9 @@ void seg_first_packet_read(const uint8_t *frame, size_t size,
 			   const struct seg_first_packet_rules *rules,
 			   struct seg_first_packet *out);
 
+/* The same of a datagram that came in fragments, put together: it begins with its IP header. */
+void seg_first_packet_read_whole(const uint8_t *datagram, size_t size, const uint16_t vlan[2],
+				 const struct seg_first_packet_rules *rules,
+				 struct seg_first_packet *out);
+
 #endif

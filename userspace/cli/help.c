@@ -8,8 +8,7 @@ static void print_verbs(const struct seg_verb *const *verbs, FILE *to)
 {
 	fputs("\nverbs:\n", to);
 	for (; *verbs; verbs++)
-		if (!(*verbs)->later)
-			fprintf(to, "  %-10s %s\n", seg_verb_word(*verbs), (*verbs)->summary);
+		fprintf(to, "  %-10s %s\n", seg_verb_word(*verbs), (*verbs)->summary);
 }
 
 static void print_global_options(FILE *to)
@@ -34,6 +33,11 @@ void seg_help_overview(FILE *to)
 	      to);
 	print_verbs(SEG_VERBS, to);
 	print_global_options(to);
+	fputs("\nto begin with:\n"
+	      "  xdpseg demo                                    what it does, in a lab of its own\n"
+	      "  xdpseg doctor eth0                             would it do that here?\n"
+	      "  xdpseg attach eth0 --observe --policy FILE     count what FILE would decide\n",
+	      to);
 	fputs("\nexit status: 0 ok, 1 failed, 2 usage, 3 not attached, 4 no privilege, "
 	      "5 refused to protect you\n",
 	      to);
@@ -45,6 +49,8 @@ void seg_help_verb(const struct seg_verb *verb, FILE *to)
 		verb->name, *verb->synopsis ? " " : "", verb->synopsis);
 	if (verb->details)
 		fprintf(to, "\n%s\n", verb->details);
+	if (verb->explain)
+		verb->explain(to);
 	if (verb->verbs)
 		print_verbs(verb->verbs, to);
 	if (has_options(verb->options))
@@ -75,6 +81,7 @@ static int run(const struct seg_cli *cli, struct seg_error *err)
 const struct seg_verb seg_verb_help = {
 	.name = "help",
 	.synopsis = "[VERB]",
+	.operand = "VERB",
 	.summary = "say how to use xdpseg, or one verb",
 	.run = run,
 };

@@ -38,6 +38,14 @@ const char *seg_human_count(uint64_t count, char *to)
 	return to;
 }
 
+const char *seg_human_rate(double per_second, char *to)
+{
+	if (per_second <= 0 || per_second >= 9.95)
+		return seg_human_count((uint64_t)(per_second + 0.5), to);
+	snprintf(to, SEG_HUMAN_MAX, "%.1f", per_second);
+	return to;
+}
+
 const char *seg_human_ns(uint64_t ns, char *to)
 {
 	return scaled(ns, NS_UNITS, to);

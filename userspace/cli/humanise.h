@@ -15,6 +15,9 @@
 /* Exact to 9999, then three digits and a power of 1000: "12.3k", "1.05M". */
 const char *seg_human_count(uint64_t count, char *to);
 
+/* The same of what happens a second; below 10 with a digit behind the point. */
+const char *seg_human_rate(double per_second, char *to);
+
 /* The two largest units: "45s", "3m20s", "1d4h". */
 const char *seg_human_seconds(uint64_t seconds, char *to);
 

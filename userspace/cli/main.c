@@ -28,7 +28,7 @@ static int run_without_verb(const struct seg_cli *cli, const struct seg_verb *of
 	if (of)
 		return seg_usage(err, of, "%s: no verb", of->name);
 	seg_error_set(err, EINVAL, "no verb");
-	seg_error_mend(err, "`xdpseg help` lists them; `xdpseg attach IFACE` is the first");
+	seg_error_mend(err, "`xdpseg help` lists them; `xdpseg demo` shows what they do");
 	seg_error_exit(err, SEG_EXIT_USAGE);
 	return -EINVAL;
 }
@@ -68,6 +68,42 @@ static int run_verb(struct seg_cli *cli, const struct seg_verb *verb, int argc, 
 	return cli->global.version ? run_without_verb(cli, verb, err) : verb->run(cli, err);
 }
 
+/*
+ * The subverb of a verb that can do without, if the first operand names one: it is moved to the
+ * front, since options may stand before it. Else the verb itself.
+ */
+static const struct seg_verb *pick_verb(const struct seg_verb *verb, int argc, char **argv)
+{
+	_cleanup_free_ void *values = calloc(1, verb->values_size + 1);
+	struct seg_global global;
+	const struct seg_option_set sets[] = {{verb->options, values},
+					      {SEG_GLOBAL_OPTIONS, &global}};
+	struct seg_error ignored = {0};
+	int at = values ? seg_options_parse(sets, 2, true, argc, argv, &ignored) : -ENOMEM;
+
+	for (const struct seg_verb *const *below = verb->verbs; at > 0 && at < argc && *below;
+	     below++) {
+		char *word = argv[at];
+
+		if (strcmp(seg_verb_word(*below), word) != 0)
+			continue;
+		memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof(*argv));
+		argv[1] = word;
+		return *below;
+	}
+	return verb;
+}
+
+/* argv[0] is the verb's name; those below it are asked first. */
+static int run_or_below(struct seg_cli *cli, const struct seg_verb *verb, int argc, char **argv,
+			struct seg_error *err)
+{
+	const struct seg_verb *picked = verb->verbs ? pick_verb(verb, argc, argv) : verb;
+	int moved = picked != verb;
+
+	return run_verb(cli, picked, argc - moved, argv + moved, err);
+}
+
 /* argv[0] is what calls the verbs below `of` (NULL: all), argv[1..] options and one of them. */
 static int run_below(struct seg_cli *cli, const struct seg_verb *of, int argc, char **argv,
 		     struct seg_error *err)
@@ -83,9 +119,9 @@ static int run_below(struct seg_cli *cli, const struct seg_verb *of, int argc, c
 	verb = seg_verb_find(of, argv[first], err);
 	if (!verb)
 		return -EINVAL;
-	if (verb->verbs)
+	if (verb->verbs && !verb->run)
 		return run_below(cli, verb, argc - first, argv + first, err);
-	return run_verb(cli, verb, argc - first, argv + first, err);
+	return run_or_below(cli, verb, argc - first, argv + first, err);
 }
 
 /* Whoever asks for JSON gets errors as JSON, also one that stands before the word. */

@@ -14,7 +14,7 @@
 /* All tables flattened, with what getopt_long() wants to know of them. */
 struct index {
 	struct option longs[OPTIONS_MAX + 1];
-	char letters[2 * OPTIONS_MAX + 3];
+	char letters[3 * OPTIONS_MAX + 3];
 	const struct seg_option *row[OPTIONS_MAX];
 	void *values[OPTIONS_MAX];
 	int n;
@@ -29,10 +29,13 @@ static bool takes_argument(const struct seg_option *row)
 /* An option for later may come with an argument or without: refused before that matters. */
 static int argument_of(const struct seg_option *row)
 {
-	if (row->kind == SEG_OPTION_LATER)
+	if (row->kind == SEG_OPTION_LATER || row->kind == SEG_OPTION_MAYBE)
 		return optional_argument;
 	return takes_argument(row) ? required_argument : no_argument;
 }
+
+/* As a letter says it: no, required, optional. */
+static const char *const ARGUMENTS[] = {"", ":", "::"};
 
 static void index_add(struct index *index, const struct seg_option *row, void *values)
 {
@@ -44,7 +47,7 @@ static void index_add(struct index *index, const struct seg_option *row, void *v
 	index->longs[i] = (struct option){row->name, argument_of(row), NULL, LONG_FIRST + i};
 	if (row->brief)
 		snprintf(index->letters + letters, sizeof(index->letters) - letters, "%c%s",
-			 row->brief, takes_argument(row) ? ":" : "");
+			 row->brief, ARGUMENTS[argument_of(row)]);
 }
 
 static void index_make(struct index *index, const struct seg_option_set *sets, size_t n, bool first)
@@ -108,7 +111,16 @@ static int set_choice(const struct seg_option *row, const char **value, struct s
 	return 0;
 }
 
-static int set_value(const struct seg_option *row, void *values, struct seg_error *err)
+/* getopt_long() gives an optional argument only behind '='; the next word is taken here. */
+static void set_maybe(const char **value, int argc, char **argv)
+{
+	*value = optarg ? optarg : "";
+	if (!optarg && optind < argc && *argv[optind] >= '0' && *argv[optind] <= '9')
+		*value = argv[optind++];
+}
+
+static int set_value(const struct seg_option *row, void *values, int argc, char **argv,
+		     struct seg_error *err)
 {
 	void *value = (char *)values + row->offset;
 
@@ -123,6 +135,9 @@ static int set_value(const struct seg_option *row, void *values, struct seg_erro
 		return set_choice(row, value, err);
 	case SEG_OPTION_NUMBER:
 		return set_number(row, value, err);
+	case SEG_OPTION_MAYBE:
+		set_maybe(value, argc, argv);
+		return 0;
 	case SEG_OPTION_LATER:
 		break;
 	}
@@ -173,7 +188,7 @@ int seg_options_parse(const struct seg_option_set *sets, size_t sets_n, bool fir
 		int i = found == '?' || found == ':' ? -1 : index_find(&index, found);
 
 		r = i < 0 ? report(&index, found, argv, err)
-			  : set_value(index.row[i], index.values[i], err);
+			  : set_value(index.row[i], index.values[i], argc, argv, err);
 		if (r)
 			return r;
 	}
@@ -183,13 +198,15 @@ int seg_options_parse(const struct seg_option_set *sets, size_t sets_n, bool fir
 void seg_options_print(const struct seg_option *rows, FILE *to)
 {
 	for (const struct seg_option *row = rows; row && row->name; row++) {
+		bool maybe = row->kind == SEG_OPTION_MAYBE;
 		char left[64];
 
 		if (row->kind == SEG_OPTION_LATER)
 			continue;
-		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", row->brief ? '-' : ' ',
+		snprintf(left, sizeof(left), "%c%c%s --%s%s%s%s%s", row->brief ? '-' : ' ',
 			 row->brief ? row->brief : ' ', row->brief ? "," : " ", row->name,
-			 row->argument ? " " : "", row->argument ? row->argument : "");
+			 row->argument ? " " : "", maybe ? "[" : "",
+			 row->argument ? row->argument : "", maybe ? "]" : "");
 		fprintf(to, "  %-*s %s\n", HELP_COLUMN, left, row->help);
 	}
 }

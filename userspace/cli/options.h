@@ -16,6 +16,7 @@ enum seg_option_kind {
 	SEG_OPTION_TEXT,   /* const char *: the argument itself */
 	SEG_OPTION_CHOICE, /* const char *: one of the words in `argument`, which '|' separates */
 	SEG_OPTION_NUMBER, /* uint32_t, from 1 to `max` */
+	SEG_OPTION_MAYBE,  /* const char *: the next word if that begins with a digit, else "" */
 	SEG_OPTION_LATER,  /* known, not supported yet, refused by name: `help` is the mend */
 };
 

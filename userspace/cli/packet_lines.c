@@ -3,11 +3,18 @@
 
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <string.h>
 
 #include "columns.h"
 #include "humanise.h"
 #include "text.h"
 #include "words.h"
+
+/* A rule of stage shadow would have decided. */
+static bool has_shadow(const struct seg_replayed *packet)
+{
+	return packet->shadow != SEG_RULE_NONE;
+}
 
 static const char *rule_of(const struct seg_image *image, const struct seg_replayed *packet)
 {
@@ -41,6 +48,10 @@ void seg_packet_line_json(const struct seg_packet_line *line, FILE *to)
 	print_flow_json(packet, to);
 	fprintf(to, ",\"state\":\"%s\",\"direction\":\"%s\"", seg_state_word(packet->state),
 		seg_direction_word(packet->direction));
+	if (packet->opened)
+		fprintf(to, ",\"opened\":true");
+	if (has_shadow(packet))
+		fprintf(to, ",\"shadow\":\"%s\"", seg_image_rule_id(line->image, packet->shadow));
 	if (line->against)
 		fprintf(to, ",\"against\":{\"verdict\":\"%s\",\"rule\":\"%s\"}",
 			seg_verdict_word(line->against->verdict),
@@ -75,6 +86,8 @@ void seg_packet_line_print(const struct seg_packet_line *line, FILE *to)
 	print_flow(packet, to);
 	if (packet->state < SEG_L4_MAX)
 		fprintf(to, "  %s", seg_state_word(packet->state));
+	if (has_shadow(packet))
+		fprintf(to, "  shadow: %s", seg_image_rule_id(line->image, packet->shadow));
 	if (line->against)
 		fprintf(to, "  against: %s by %s", seg_verdict_word(line->against->verdict),
 			rule_of(line->other, line->against));
@@ -136,6 +149,8 @@ static int print_rules(const struct seg_view *view, json_t *rules)
 		struct libscols_line *row;
 		char text[SEG_HUMAN_MAX];
 
+		if (json_object_get(rule, "would"))
+			continue;
 		if (!seg_view_number(rule, "packets") && !view->all) {
 			idle++;
 			continue;
@@ -151,6 +166,35 @@ static int print_rules(const struct seg_view *view, json_t *rules)
 		fprintf(view->to, "%u rule%s decided nothing; -v shows %s\n", idle,
 			idle == 1 ? "" : "s", idle == 1 ? "it" : "them");
 	return r;
+}
+
+/* Rules of stage shadow: they decided nothing. None, no table. */
+static int print_shadows(const struct seg_view *view, json_t *rules)
+{
+	static const struct seg_column COLUMNS[] = {
+		{"SHADOW", false}, {"PACKETS", true}, {"WOULD HAVE BEEN", false}};
+	struct libscols_table *table =
+		seg_columns_new(COLUMNS, SEG_ARRAY_SIZE(COLUMNS), view->to, view->colour);
+	unsigned int n = 0;
+	const char *id;
+	json_t *rule;
+
+	json_object_foreach (rules, id, rule) {
+		const char *would = seg_view_text(rule, "would");
+		struct libscols_line *row;
+		char text[SEG_HUMAN_MAX];
+
+		if (!json_object_get(rule, "would"))
+			continue;
+		if (!n++)
+			fputc('\n', view->to);
+		row = seg_columns_row(table, NULL);
+		seg_columns_set(row, 0, "%s", id);
+		seg_columns_set(row, 1, "%s",
+				seg_human_count(seg_view_number(rule, "shadow"), text));
+		seg_columns_set(row, 2, "%s", strcmp(would, "deny") == 0 ? "denied" : "allowed");
+	}
+	return seg_columns_print(table);
 }
 
 static void add_times(struct libscols_table *table, const char *name, const json_t *times)
@@ -212,6 +256,8 @@ int seg_view_replay(const struct seg_view *view, const json_t *reply)
 	fputc('\n', view->to);
 	if (!r)
 		r = print_rules(view, json_object_get(summary, "rules"));
+	if (!r)
+		r = print_shadows(view, json_object_get(summary, "rules"));
 	fputc('\n', view->to);
 	if (!r)
 		r = print_times(view, json_object_get(summary, "ns_per_packet"));

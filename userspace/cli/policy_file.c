@@ -14,10 +14,14 @@
 
 #define STDIN_NAME "<stdin>"
 
-static const char *mend_of(int errnum)
+static const char *mend_of(int errnum, const char *path, bool within)
 {
+	if (errnum == ENOENT && within)
+		return "check the name: it is relative to the file that says it";
+	if (errnum == ENOENT && !strcmp(path, SEG_POLICY_FILE_DEFAULT))
+		return "write one; what `xdpseg help policy` and xdpseg-policy(5) say helps";
 	if (errnum == ENOENT)
-		return "check the name: within a policy it is relative to the file that says it";
+		return "check the name";
 	if (errnum == ENOMEM)
 		return "free memory, or raise what limits it: `ulimit -v`";
 	if (errnum == EACCES)
@@ -25,7 +29,8 @@ static const char *mend_of(int errnum)
 	return "name a file; a policy itself may come by '-', standard input";
 }
 
-static int open_named(const char *path, struct seg_error *err)
+/* `within`: a policy names it. */
+static int open_named(const char *path, bool within, struct seg_error *err)
 {
 	const char *why;
 	int fd = seg_open_regular(path, &why);
@@ -34,7 +39,7 @@ static int open_named(const char *path, struct seg_error *err)
 		return fd;
 	seg_error_set(err, -fd, "cannot read '%.256s': %s", path, why);
 	seg_error_exit(err, SEG_EXIT_FAILED);
-	seg_error_mend(err, "%s", mend_of(-fd));
+	seg_error_mend(err, "%s", mend_of(-fd, path, within));
 	return fd;
 }
 
@@ -65,7 +70,7 @@ static int read_error(const char *name, int r, struct seg_error *err)
 {
 	if (r != -EFBIG) {
 		seg_error_set(err, -r, "cannot read '%.256s': %s", name, strerror(-r));
-		seg_error_mend(err, "%s", mend_of(-r));
+		seg_error_mend(err, "%s", mend_of(-r, name, false));
 		return r;
 	}
 	seg_error_set(err, EFBIG, "'%.256s': a policy of over %u MiB", name,
@@ -89,7 +94,7 @@ static int add_stream(struct seg_policy_files *files, const char *name, FILE *fr
 static int add_file(struct seg_policy_files *files, const char *path, struct seg_error *err)
 {
 	_cleanup_fclose_ FILE *from = NULL;
-	int fd = open_named(path, err);
+	int fd = open_named(path, files->n > 0, err);
 
 	if (fd < 0)
 		return fd;
@@ -131,20 +136,20 @@ int seg_policy_file_open(const char *path, struct seg_policy_files *files,
 	return r;
 }
 
-int seg_policy_file_pack(const char *path, json_t **sent, struct seg_error *err)
+int seg_policy_file_pack(const char *path, struct seg_policy_files *files,
+			 struct seg_policy **policy, json_t **sent, struct seg_error *err)
 {
-	_cleanup_policy_files_ struct seg_policy_files files = {0};
-	_cleanup_policy_ struct seg_policy *policy = NULL;
 	int r;
 
 	if (!path && access(SEG_POLICY_FILE_DEFAULT, F_OK)) {
+		*policy = NULL;
 		*sent = json_null();
 		return 0;
 	}
-	r = seg_policy_file_open(path ? path : SEG_POLICY_FILE_DEFAULT, &files, &policy, err);
+	r = seg_policy_file_open(path ? path : SEG_POLICY_FILE_DEFAULT, files, policy, err);
 	if (r)
 		return r;
-	*sent = seg_policy_to_json(&files);
+	*sent = seg_policy_to_json(files);
 	if (*sent && !path) /* the daemon prefers the one in force */
 		json_object_set_new(*sent, "default", json_true());
 	return *sent ? 0 : seg_error_set(err, ENOMEM, "out of memory");

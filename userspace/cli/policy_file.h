@@ -23,9 +23,11 @@ int seg_policy_file_open(const char *path, struct seg_policy_files *files,
 			 struct seg_policy **policy, struct seg_error *err);
 
 /*
- * What is sent of the policy in `path`, a JSON object that the caller owns. path
- * NULL: the default file, JSON null where there is none.
+ * Open the policy in `path` as above, and what is sent of it, a JSON object that the
+ * caller owns. path NULL: the default file; where there is none, *policy is NULL and
+ * *sent JSON null.
  */
-int seg_policy_file_pack(const char *path, json_t **sent, struct seg_error *err);
+int seg_policy_file_pack(const char *path, struct seg_policy_files *files,
+			 struct seg_policy **policy, json_t **sent, struct seg_error *err);
 
 #endif

@@ -2,11 +2,13 @@
 #include "policy_open.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "client.h"
 #include "policy_file.h"
 #include "policy_json.h"
+#include "progress.h"
 #include "text.h"
 #include "view.h"
 
@@ -45,6 +47,21 @@ int seg_policy_in_force(const struct seg_cli *cli, json_t **about, struct seg_po
 	json_object_del(said, "source");
 	*about = json_incref(said);
 	return 0;
+}
+
+/* Who types it knows why it takes long. */
+int seg_policy_file_read(const struct seg_cli *cli, const char *path,
+			 struct seg_policy_files *files, struct seg_policy **policy,
+			 struct seg_error *err)
+{
+	struct seg_progress progress = {0};
+	int r;
+
+	if (strcmp(path, "-") != 0)
+		seg_progress_begin(&progress, cli, "reading", path);
+	r = seg_policy_file_open(path, files, policy, err);
+	seg_progress_end(&progress);
+	return r;
 }
 
 static const char *file_of(const struct seg_need *need, const struct seg_policy_files *files)

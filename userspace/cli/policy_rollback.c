@@ -9,7 +9,7 @@ static int run(const struct seg_cli *cli, struct seg_error *err)
 	if (cli->operands_n)
 		return seg_usage(err, &seg_verb_policy_rollback,
 				 "policy rollback takes no operand");
-	return seg_policy_change(cli, "/v1/policy/rollback", NULL, err);
+	return seg_policy_change(cli, "/v1/policy/rollback", NULL, seg_view_applied, err);
 }
 
 const struct seg_verb seg_verb_policy_rollback = {

@@ -38,7 +38,7 @@ static int open_it(const struct seg_cli *cli, json_t **about, struct seg_policy_
 
 	if (!cli->operands_n)
 		return seg_policy_in_force(cli, about, files, policy, err);
-	r = seg_policy_file_open(cli->operands[0], files, policy, err);
+	r = seg_policy_file_read(cli, cli->operands[0], files, policy, err);
 	if (r)
 		return r;
 	image = seg_policy_image(*policy);
@@ -70,6 +70,7 @@ static int run(const struct seg_cli *cli, struct seg_error *err)
 const struct seg_verb seg_verb_policy_show = {
 	.name = "policy show",
 	.synopsis = "[FILE]",
+	.operand = "FILE",
 	.summary = "print the policy in force, or a file, in its normal form",
 	.details = "The normal form says the same with every default, and with the files that "
 		   "it includes.\nWith FILE neither daemon nor privilege is needed.",

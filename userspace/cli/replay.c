@@ -71,7 +71,8 @@ struct job {
 	struct seg_range local[LOCAL_MAX];
 	size_t local_n;
 	struct judge main, other; /* other.path NULL: no --against */
-	uint64_t n;               /* packets so far */
+	uint64_t n;               /* packets so far... */
+	uint64_t told;            /* ...and those of which it is known what became of them */
 	uint64_t differ;          /* verdicts */
 	uint64_t first, last;     /* ns: of this pass */
 	uint64_t shift;           /* ns: this pass is so much later than the capture says */
@@ -211,7 +212,7 @@ static int job_open(struct job *job, struct seg_error *err)
 static void print_line(const struct job *job, bool differs)
 {
 	const struct seg_packet_line line = {
-		.n = job->n,
+		.n = job->told,
 		.image = job->main.image,
 		.packet = &job->main.last,
 		.other = differs ? job->other.image : NULL,
@@ -239,33 +240,55 @@ static void show_progress(const struct job *job, const struct seg_capture *captu
 		fprintf(stderr, "\rreplay: %" PRIu64 " packets ", job->n);
 }
 
-static int ask(struct judge *judge, const struct seg_capture_packet *packet, struct seg_error *err)
+static void take(struct judge *judge)
 {
-	int r = seg_replay_packet(judge->replay, packet, &judge->last, err);
+	seg_replay_next(judge->replay, &judge->last);
+	seg_tally_add(&judge->tally, &judge->last);
+}
 
-	if (!r)
-		seg_tally_add(&judge->tally, &judge->last);
-	return r;
+/* Of what packets became, whatever both policies know by now; fragments wait for each other. */
+static void tell(struct job *job)
+{
+	const struct judge *main = &job->main, *other = &job->other;
+
+	while (seg_replay_has_next(main->replay) &&
+	       (!other->path || seg_replay_has_next(other->replay))) {
+		bool differs = false;
+
+		job->told++;
+		take(&job->main);
+		if (other->path) {
+			take(&job->other);
+			differs = main->last.verdict != other->last.verdict;
+		}
+		job->differ += differs;
+		print_line(job, differs);
+	}
 }
 
 static int judge_packet(struct job *job, struct seg_capture_packet *packet, struct seg_error *err)
 {
-	bool differs = false;
 	int r;
 
 	job->n++;
 	job->first = job->first ? job->first : packet->time;
 	job->last = packet->time > job->last ? packet->time : job->last;
 	packet->time += job->shift;
-	r = ask(&job->main, packet, err);
-	if (!r && job->other.path) {
-		r = ask(&job->other, packet, err);
-		differs = job->main.last.verdict != job->other.last.verdict;
-	}
+	r = seg_replay_packet(job->main.replay, packet, err);
+	if (!r && job->other.path)
+		r = seg_replay_packet(job->other.replay, packet, err);
 	if (r)
 		return r;
-	job->differ += differs;
-	print_line(job, differs);
+	tell(job);
+	return ferror(stdout) ? seg_cli_flush(err) : 0;
+}
+
+static int last_ones(struct job *job, struct seg_error *err)
+{
+	seg_replay_end(job->main.replay);
+	if (job->other.path)
+		seg_replay_end(job->other.replay);
+	tell(job);
 	return ferror(stdout) ? seg_cli_flush(err) : 0;
 }
 
@@ -329,7 +352,7 @@ static int all_passes(struct job *job, struct seg_error *err)
 		job->shift += job->last - job->first + PASS_GAP_NS;
 	}
 	clear_progress(job);
-	return r;
+	return r ? r : last_ones(job, err);
 }
 
 /* --- the end ------------------------------------------------------------------------ */
@@ -409,6 +432,7 @@ static int run(const struct seg_cli *cli, struct seg_error *err)
 const struct seg_verb seg_verb_replay = {
 	.name = "replay",
 	.synopsis = "PCAP... --policy FILE [OPTION]...",
+	.operand = "FILE",
 	.summary = "judge the packets of captures by a policy, as the filter would",
 	.details =
 		"The captures (pcap, pcapng; '-': standard input) are one stream, and their time "

@@ -1,97 +1,325 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sessions.c - `xdpseg sessions`: who talks to whom, and who allowed it. */
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "cli.h"
 #include "client.h"
-#include "columns.h"
-#include "humanise.h"
+#include "repeat.h"
+#include "session_filter.h"
+#include "session_words.h"
 #include "view.h"
 
-#define ENDPOINT_MAX 64
+#define BATCH    1024 /* rows of one table: what is held at a time */
+#define READABLE 1000 /* rows that a terminal is shown unasked */
 
-static const struct seg_column COLUMNS[] = {
-	{"PROTO", false},   {"STATE", false}, {"SOURCE", false}, {"DESTINATION", false},
-	{"VERDICT", false}, {"RULE", false},  {"SENT", true},    {"BYTES", true},
-	{"REPLIED", true},  {"BYTES", true},  {"AGE", true},     {"EXPIRES", true},
-	{"IFACE", false},
+struct list_options {
+	const char *sort;
+	uint32_t limit;
+	bool count;
+	const char *watch; /* NULL: once */
 };
 
-/* "10.0.0.1:80", "[2001:db8::1]:80"; without a port where the protocol has none. */
-static const char *endpoint(const json_t *session, const char *address_key, const char *port_key,
-			    char *to)
-{
-	const char *address = seg_view_text(session, address_key);
-	uint64_t port = seg_view_number(session, port_key);
-	bool six = strchr(address, ':') != NULL;
+#define LIST(member) offsetof(struct list_options, member)
 
-	if (port && strncmp(seg_view_text(session, "proto"), "icmp", 4) != 0)
-		snprintf(to, ENDPOINT_MAX, six ? "[%s]:%" PRIu64 : "%s:%" PRIu64, address, port);
-	else
-		snprintf(to, ENDPOINT_MAX, "%s", address);
-	return to;
+static const struct seg_option OPTIONS[] = {
+	{"sort", 's', SEG_OPTION_CHOICE, LIST(sort), SEG_SESSION_SORTS, "the largest first", 0},
+	{"limit", 'n', SEG_OPTION_NUMBER, LIST(limit), "N", "this many at most", UINT32_MAX},
+	{"count", 'c', SEG_OPTION_FLAG, LIST(count), NULL, "print how many there are", 0},
+	{"watch", 'w', SEG_OPTION_MAYBE, LIST(watch), "SECONDS",
+	 "again and again, every second or every SECONDS", 0},
+	{0},
+};
+
+/* --- as they arrive -------------------------------------------------------------- */
+
+struct listing {
+	struct seg_view view;
+	struct seg_error *err;
+	json_t *rows;     /* not shown yet */
+	uint64_t printed; /* rows */
+	struct seg_session_widths widths;
+};
+
+static int cannot_print(struct seg_error *err, int r)
+{
+	return seg_error_set(err, -r, "cannot print: %s", strerror(-r));
 }
 
-static void set_direction(struct libscols_line *row, size_t column, const json_t *count)
+static int print_batch(struct listing *listing)
 {
-	char text[SEG_HUMAN_MAX];
+	int r = seg_view_session_rows(&listing->view, listing->rows, &listing->widths);
 
-	seg_columns_set(row, column, "%s",
-			seg_human_count(seg_view_number(count, "packets"), text));
-	seg_columns_set(row, column + 1, "%s",
-			seg_human_count(seg_view_number(count, "bytes"), text));
+	listing->printed += json_array_size(listing->rows);
+	json_array_clear(listing->rows);
+	return r ? cannot_print(listing->err, r) : 0;
 }
 
-static void add_session(struct libscols_table *table, const json_t *session)
+/* A line of the reply that holds a session is kept. */
+static int keep_row(void *data, const char *line)
 {
-	struct libscols_line *row =
-		seg_columns_row(table, seg_view_colour(seg_view_text(session, "verdict")));
-	char end[ENDPOINT_MAX], time[SEG_HUMAN_MAX];
+	struct listing *listing = data;
+	json_t *row;
 
-	seg_columns_set(row, 0, "%s", seg_view_text(session, "proto"));
-	seg_columns_set(row, 1, "%s", seg_view_text(session, "state"));
-	seg_columns_set(row, 2, "%s", endpoint(session, "src", "sport", end));
-	seg_columns_set(row, 3, "%s", endpoint(session, "dst", "dport", end));
-	seg_columns_set(row, 4, "%s", seg_view_text(session, "verdict"));
-	seg_columns_set(row, 5, "%s", seg_view_text(session, "rule"));
-	set_direction(row, 6, json_object_get(session, "orig"));
-	set_direction(row, 8, json_object_get(session, "reply"));
-	seg_columns_set(row, 10, "%s", seg_human_seconds(seg_view_number(session, "age_s"), time));
-	seg_columns_set(row, 11, "%s",
-			seg_human_seconds(seg_view_number(session, "expires_s"), time));
-	seg_columns_set(row, 12, "%s", seg_view_text(session, "iface"));
-}
-
-int seg_view_sessions(const struct seg_view *view, const json_t *sessions)
-{
-	struct libscols_table *table;
-	const json_t *session;
-	size_t i;
-
-	if (!json_array_size(sessions)) {
-		fputs("no sessions\n", view->to);
+	if (*line != '{')
 		return 0;
-	}
-	table = seg_columns_new(COLUMNS, SEG_ARRAY_SIZE(COLUMNS), view->to, view->colour);
-	json_array_foreach (sessions, i, session)
-		add_session(table, session);
-	return seg_columns_print(table);
+	row = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
+	if (!row)
+		return seg_error_set(listing->err, EPROTO, "the daemon's answer is not JSON");
+	return json_array_append_new(listing->rows, row)
+		       ? seg_error_set(listing->err, ENOMEM, "out of memory")
+		       : 0;
 }
 
-static int run(const struct seg_cli *cli, struct seg_error *err)
+static int take_row(void *data, const char *line)
 {
-	if (cli->operands_n > 1 || (cli->operands_n && strcmp(cli->operands[0], "list") != 0))
-		return seg_usage(err, &seg_verb_sessions, "sessions: '%s' is not supported yet",
-				 cli->operands[cli->operands_n - 1]);
-	return seg_show(cli, "/v1/sessions", seg_view_sessions, err);
+	struct listing *listing = data;
+	int r = keep_row(data, line);
+
+	return r || json_array_size(listing->rows) < BATCH ? r : print_batch(listing);
 }
+
+static int copy_line(void *data, const char *line)
+{
+	struct listing *listing = data;
+
+	if (!*line || (fputs(line, stdout) != EOF && putchar('\n') != EOF))
+		return 0;
+	return cannot_print(listing->err, -EIO);
+}
+
+static int print_rest(struct listing *listing)
+{
+	int r;
+
+	if (json_array_size(listing->rows))
+		return print_batch(listing);
+	r = listing->printed ? 0 : seg_view_sessions(&listing->view, listing->rows);
+	return r ? cannot_print(listing->err, r) : 0;
+}
+
+static int list(const struct seg_cli *cli, const json_t *request, struct seg_error *err)
+{
+	json_auto_t *rows = json_array();
+	struct listing listing = {.view = seg_view_of(cli), .err = err, .rows = rows};
+	int r = seg_client_stream(cli->global.runtime_dir, "/v1/sessions", request,
+				  cli->global.json ? copy_line : take_row, &listing, err);
+
+	return r || cli->global.json ? r : print_rest(&listing);
+}
+
+/* `request` has a limit: what a person reads. Says how many more there are. */
+static int list_some(const struct seg_cli *cli, json_t *request, struct seg_error *err)
+{
+	json_auto_t *rows = json_array(), *reply = NULL;
+	struct listing listing = {.view = seg_view_of(cli), .err = err, .rows = rows};
+	uint64_t all;
+	int r;
+
+	r = seg_client_stream(cli->global.runtime_dir, "/v1/sessions", request, take_row, &listing,
+			      err);
+	r = r ? r : print_rest(&listing);
+	if (r || listing.printed < READABLE)
+		return r;
+	json_object_del(request, "limit");
+	json_object_del(request, "sort");
+	r = seg_client_call(cli->global.runtime_dir, "/v1/sessions/count", request, &reply, err);
+	all = r ? 0 : seg_view_number(reply, "count");
+	if (all > listing.printed && !cli->global.quiet)
+		fprintf(stderr,
+			"... and %" PRIu64 " more: a filter means some, --limit shows more\n",
+			all - listing.printed);
+	return r;
+}
+
+/* All of them at once. data: the request. */
+static int round_of_sessions(const struct seg_cli *cli, const struct seg_view *view, void *data,
+			     struct seg_error *err)
+{
+	json_auto_t *rows = json_array(), *line = json_pack("{s:O}", "sessions", rows);
+	struct listing listing = {.err = err, .rows = rows};
+	int r = seg_client_stream(cli->global.runtime_dir, "/v1/sessions", data, keep_row, &listing,
+				  err);
+
+	if (r)
+		return r;
+	if (cli->global.json)
+		r = seg_view_json_line(line, view->to);
+	else
+		r = seg_view_sessions(view, rows);
+	if (!cli->global.json && !view->width)
+		fputc('\n', view->to);
+	return r ? cannot_print(err, r) : 0;
+}
+
+/* --- asked ------------------------------------------------------------------------ */
+
+static int print_count(const struct seg_view *view, const json_t *reply)
+{
+	fprintf(view->to, "%" PRIu64 "\n", seg_view_number(reply, "count"));
+	return 0;
+}
+
+int seg_view_deleted(const struct seg_view *view, const json_t *reply)
+{
+	uint64_t deleted = seg_view_number(reply, "deleted");
+
+	fprintf(view->to, "%" PRIu64 " session%s deleted\n", deleted, deleted == 1 ? "" : "s");
+	return 0;
+}
+
+static int ask(const struct seg_cli *cli, const char *path, const json_t *request, seg_print print,
+	       struct seg_error *err)
+{
+	json_auto_t *reply = NULL;
+	int r = seg_client_call(cli->global.runtime_dir, path, request, &reply, err);
+
+	if (r || (cli->global.quiet && print == seg_view_deleted && !cli->global.json))
+		return r;
+	return seg_show_reply(cli, reply, print, err);
+}
+
+/* What all of them begin with: {"filter"}. NULL with err filled. */
+static json_t *request_new(const struct seg_cli *cli, struct seg_error *err)
+{
+	json_t *filter, *request;
+
+	if (seg_session_words(cli->operands, cli->operands_n, &filter, err))
+		return NULL;
+	request = json_pack("{s:o}", "filter", filter);
+	if (!request)
+		seg_error_set(err, ENOMEM, "out of memory");
+	return request;
+}
+
+static int run_list(const struct seg_cli *cli, struct seg_error *err)
+{
+	const struct list_options *options = cli->values;
+	json_auto_t *request = request_new(cli, err);
+	bool some;
+
+	if (!request)
+		return -EINVAL;
+	if (options->count && (options->sort || options->limit || options->watch))
+		return seg_usage(
+			err, &seg_verb_sessions,
+			"--count is about all that are meant: no --sort, --limit or --watch");
+	if (options->count)
+		return ask(cli, "/v1/sessions/count", request, print_count, err);
+	if (options->sort)
+		json_object_set_new(request, "sort", json_string(options->sort));
+	if (options->limit)
+		json_object_set_new(request, "limit", json_integer(options->limit));
+	some = !options->limit && !cli->global.json && isatty(STDOUT_FILENO);
+	if (some)
+		json_object_set_new(request, "limit", json_integer(READABLE));
+	if (options->watch)
+		return seg_repeat(cli, options->watch, round_of_sessions, request, err);
+	return some ? list_some(cli, request, err) : list(cli, request, err);
+}
+
+static int run_delete(const struct seg_cli *cli, struct seg_error *err)
+{
+	json_auto_t *request = NULL;
+
+	if (!cli->operands_n) {
+		seg_error_set(err, EINVAL, "sessions delete: which?");
+		seg_error_mend(err, "xdpseg sessions delete FILTER...; `xdpseg sessions flush` "
+				    "ends all of them");
+		seg_error_exit(err, SEG_EXIT_USAGE);
+		return -EINVAL;
+	}
+	request = request_new(cli, err);
+	if (!request)
+		return -EINVAL;
+	return ask(cli, "/v1/sessions/delete", request, seg_view_deleted, err);
+}
+
+static int run_flush(const struct seg_cli *cli, struct seg_error *err)
+{
+	json_auto_t *request = json_object();
+
+	if (cli->operands_n) {
+		seg_error_set(err, EINVAL, "sessions flush takes no filter: it ends all of them");
+		seg_error_mend(err, "`xdpseg sessions delete FILTER` ends some");
+		seg_error_exit(err, SEG_EXIT_USAGE);
+		return -EINVAL;
+	}
+	return ask(cli, "/v1/sessions/flush", request, seg_view_deleted, err);
+}
+
+/* --- help ------------------------------------------------------------------------- */
+
+static void print_choices(const struct seg_filter_key *key, FILE *to)
+{
+	for (const char *const *choice = key->choices; *choice; choice++)
+		fprintf(to, "%s%s", choice == key->choices ? ", " : "|", *choice);
+}
+
+static void print_filters(FILE *to)
+{
+	fputs("\nfilters, all of which have to hold; several values are joined by commas:\n", to);
+	for (const struct seg_filter_key *key = SEG_FILTER_KEYS; key->name; key++) {
+		fprintf(to, "  %-8s %-9s %s", key->name, key->argument, key->help);
+		if (key->choices)
+			print_choices(key, to);
+		fputc('\n', to);
+	}
+	fputs("  not      FILTER    the contrary\n"
+	      "  PROTO [SOURCE > DESTINATION]\n"
+	      "                     a protocol, or a flow: 'tcp 10.0.0.1:4321 > 10.0.0.2:22'\n",
+	      to);
+}
+
+const struct seg_verb seg_verb_sessions_list = {
+	.name = "sessions list",
+	.synopsis = "[OPTION]... [FILTER]...",
+	.operand = "FILTER",
+	.summary = "list the sessions that are known",
+	.details = "SOURCE is who began. SENT counts what came from there, REPLIED what went back.",
+	.explain = print_filters,
+	.options = OPTIONS,
+	.values_size = sizeof(struct list_options),
+	.run = run_list,
+};
+
+const struct seg_verb seg_verb_sessions_delete = {
+	.name = "sessions delete",
+	.synopsis = "FILTER...",
+	.operand = "FILTER",
+	.summary = "end sessions; their next packets begin new ones",
+	.details = "What they counted stays with their rules.",
+	.explain = print_filters,
+	.run = run_delete,
+};
+
+const struct seg_verb seg_verb_sessions_flush = {
+	.name = "sessions flush",
+	.synopsis = "",
+	.summary = "end all sessions; their next packets begin new ones",
+	.details = "What they counted stays with their rules.",
+	.run = run_flush,
+};
+
+static const struct seg_verb *const SUBVERBS[] = {
+	&seg_verb_sessions_list,
+	&seg_verb_sessions_delete,
+	&seg_verb_sessions_flush,
+	NULL,
+};
 
 const struct seg_verb seg_verb_sessions = {
 	.name = "sessions",
-	.synopsis = "[list]",
-	.summary = "list the sessions that are known",
+	.synopsis = "[list|delete|flush] [OPTION]... [FILTER]...",
+	.operand = "FILTER",
+	.summary = "list the sessions that are known, or end them",
 	.details = "SOURCE is who began. SENT counts what came from there, REPLIED what went back.",
-	.run = run,
+	.explain = print_filters,
+	.options = OPTIONS,
+	.values_size = sizeof(struct list_options),
+	.run = run_list,
+	.verbs = SUBVERBS,
 };

@@ -9,7 +9,7 @@
 int seg_show_reply(const struct seg_cli *cli, const json_t *reply, seg_print print,
 		   struct seg_error *err)
 {
-	const struct seg_view view = {stdout, cli->colour, cli->global.verbose};
+	const struct seg_view view = seg_view_of(cli);
 	int r = cli->global.json ? seg_view_json(reply, stdout) : print(&view, reply);
 
 	return r ? seg_error_set(err, -r, "cannot print: %s", strerror(-r)) : 0;

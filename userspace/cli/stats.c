@@ -1,213 +1,114 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stats.c - `xdpseg stats`: where every packet went, and why. */
-#include <ctype.h>
-#include <inttypes.h>
+#include <errno.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "cli.h"
 #include "client.h"
-#include "columns.h"
-#include "humanise.h"
+#include "rates.h"
+#include "repeat.h"
+#include "text.h"
 #include "view.h"
 
-#define HEADING_MAX 32
-#define COLUMNS_MAX 16
+/* --- asked ------------------------------------------------------------------- */
 
-/* A counter is a number of packets, or {"packets", "bytes"}. */
-static uint64_t packets_of(const json_t *count)
-{
-	return json_is_object(count) ? seg_view_number(count, "packets")
-				     : (uint64_t)json_integer_value(count);
-}
-
-/* Any scalar as a cell: numbers humanised. */
-static void set_cell(struct libscols_line *row, size_t column, const json_t *value)
-{
-	char text[SEG_HUMAN_MAX];
-
-	if (json_is_integer(value))
-		seg_columns_set(row, column, "%s",
-				seg_human_count((uint64_t)json_integer_value(value), text));
-	else if (json_is_boolean(value))
-		seg_columns_set(row, column, "%s", json_is_true(value) ? "yes" : "no");
-	else
-		seg_columns_set(row, column, "%s",
-				json_is_string(value) ? json_string_value(value) : "-");
-}
-
-/*
- * A group of counters, named in its first row; those of 0 are left out unless
- * all are asked for, those of `others` always.
- */
-static void add_counts(const struct seg_view *view, struct libscols_table *table, const char *group,
-		       json_t *counts, const json_t *others)
-{
-	const char *name;
-	json_t *count;
-
-	json_object_foreach (counts, name, count) {
-		struct libscols_line *row;
-		char text[SEG_HUMAN_MAX];
-
-		if ((!packets_of(count) && !view->all) || json_object_get(others, name))
-			continue;
-		row = seg_columns_row(table, seg_view_colour(name));
-		seg_columns_set(row, 0, "%s", group);
-		seg_columns_set(row, 1, "%s", name);
-		seg_columns_set(row, 2, "%s", seg_human_count(packets_of(count), text));
-		set_cell(row, 3, json_object_get(count, "bytes"));
-		group = "";
-	}
-}
-
-static int print_counts(const struct seg_view *view, const json_t *iface)
-{
-	static const struct seg_column COLUMNS[] = {
-		{"BY", false}, {"", false}, {"PACKETS", true}, {"BYTES", true}};
-	json_t *losses = json_object_get(iface, "losses");
-	struct libscols_table *table;
-
-	table = seg_columns_new(COLUMNS, SEG_ARRAY_SIZE(COLUMNS), view->to, view->colour);
-	add_counts(view, table, "verdict", json_object_get(iface, "verdicts"), NULL);
-	add_counts(view, table, "path", json_object_get(iface, "paths"), NULL);
-	add_counts(view, table, "reason", json_object_get(iface, "reasons"), losses);
-	add_counts(view, table, "loss", losses, NULL);
-	return seg_columns_print(table);
-}
-
-/* "frames_lost" as the heading "FRAMES LOST". */
-static const char *heading_of(const char *key, char *to)
-{
-	size_t i;
-
-	for (i = 0; key[i] && i < HEADING_MAX - 1; i++)
-		to[i] = key[i] == '_' ? ' ' : (char)toupper((unsigned char)key[i]);
-	to[i] = '\0';
-	return to;
-}
-
-/* A table whose columns are the first row's scalar members. */
-struct grid {
-	const char *keys[COLUMNS_MAX];
-	char headings[COLUMNS_MAX][HEADING_MAX];
-	struct seg_column columns[COLUMNS_MAX + 1];
-	size_t n;
+struct stats_options {
+	const char *watch; /* NULL: once */
 };
 
-static void grid_make(struct grid *grid, const char *first, json_t *row)
-{
-	const char *key;
-	json_t *value;
+static const struct seg_option OPTIONS[] = {
+	{"watch", 'w', SEG_OPTION_MAYBE, offsetof(struct stats_options, watch), "SECONDS",
+	 "again and again, every second or every SECONDS, with rates", 0},
+	{0},
+};
 
-	*grid = (struct grid){.columns = {{first, false}}};
-	json_object_foreach (row, key, value) {
-		if (grid->n == COLUMNS_MAX || json_is_object(value) || json_is_array(value))
-			continue;
-		grid->keys[grid->n] = key;
-		grid->columns[grid->n + 1].name = heading_of(key, grid->headings[grid->n]);
-		grid->columns[grid->n + 1].number = json_is_number(value);
-		grid->n++;
-	}
+static int report_unattached(const char *name, json_t *interfaces, struct seg_error *err)
+{
+	struct seg_nearest nearest = {.text = name, .len = strlen(name)};
+	const char *other;
+	json_t *iface;
+
+	json_object_foreach (interfaces, other, iface)
+		seg_nearest_offer(&nearest, other);
+	seg_error_set(err, ENOENT, "%s is not attached", name);
+	if (nearest.best)
+		seg_error_mend(err, "did you mean '%s'?", nearest.best);
+	else
+		seg_error_mend(err, "`xdpseg status` shows what is");
+	seg_error_exit(err, SEG_EXIT_NOT_ATTACHED);
+	return -ENOENT;
 }
 
-static void grid_add(const struct grid *grid, struct libscols_table *table, const char *first,
-		     const json_t *object)
+/* Only the interfaces that are named. */
+static int choose(const struct seg_cli *cli, json_t *stats, struct seg_error *err)
 {
-	struct libscols_line *row = seg_columns_row(table, NULL);
+	json_t *all = json_object_get(stats, "interfaces"), *chosen;
 
-	seg_columns_set(row, 0, "%s", first);
-	for (size_t i = 0; i < grid->n; i++)
-		set_cell(row, i + 1, json_object_get(object, grid->keys[i]));
-}
-
-static int print_rules(const struct seg_view *view, json_t *rules)
-{
-	void *first = json_object_iter(rules);
-	struct libscols_table *table;
-	struct grid grid;
-	const char *id;
-	json_t *rule;
-
-	if (!first)
+	if (!cli->operands_n)
 		return 0;
-	grid_make(&grid, "RULE", json_object_iter_value(first));
-	table = seg_columns_new(grid.columns, grid.n + 1, view->to, view->colour);
-	json_object_foreach (rules, id, rule)
-		grid_add(&grid, table, id, rule);
-	fputc('\n', view->to);
-	return seg_columns_print(table);
-}
+	chosen = json_object();
+	for (size_t i = 0; i < cli->operands_n; i++) {
+		json_t *iface = json_object_get(all, cli->operands[i]);
 
-static int print_queues(const struct seg_view *view, const json_t *queues)
-{
-	struct libscols_table *table;
-	struct grid grid;
-	json_t *queue;
-	size_t i;
-
-	if (!json_array_size(queues))
-		return 0;
-	grid_make(&grid, "SLOW PATH", json_array_get(queues, 0));
-	table = seg_columns_new(grid.columns, grid.n + 1, view->to, view->colour);
-	json_array_foreach (queues, i, queue)
-		grid_add(&grid, table, "", queue);
-	return seg_columns_print(table);
-}
-
-static int print_interface(const struct seg_view *view, const char *name, const json_t *iface)
-{
-	char packets[SEG_HUMAN_MAX], bytes[SEG_HUMAN_MAX];
-	int r;
-
-	fprintf(view->to, "\n%s: %s, %s packets, %s bytes\n", name, seg_view_text(iface, "mode"),
-		seg_human_count(seg_view_number(iface, "packets"), packets),
-		seg_human_count(seg_view_number(iface, "bytes"), bytes));
-	r = print_counts(view, iface);
-	return r ? r : print_queues(view, json_object_get(iface, "queues"));
-}
-
-static void print_head(const struct seg_view *view, const json_t *stats)
-{
-	const json_t *sessions = json_object_get(stats, "sessions");
-	char up[SEG_HUMAN_MAX], numbers[4][SEG_HUMAN_MAX];
-
-	fprintf(view->to, "up %s, policy generation %" PRIu64 "\n",
-		seg_human_seconds(seg_view_number(stats, "uptime_s"), up),
-		seg_view_number(stats, "generation"));
-	fprintf(view->to, "sessions: %s established, %s half-open, %s denied, of %s at most\n",
-		seg_human_count(seg_view_number(sessions, "established"), numbers[0]),
-		seg_human_count(seg_view_number(sessions, "half_open"), numbers[1]),
-		seg_human_count(seg_view_number(sessions, "denied"), numbers[2]),
-		seg_human_count(seg_view_number(sessions, "max"), numbers[3]));
-}
-
-int seg_view_stats(const struct seg_view *view, const json_t *stats)
-{
-	json_t *interfaces = json_object_get(stats, "interfaces"), *iface;
-	const char *name;
-	int r = 0;
-
-	print_head(view, stats);
-	json_object_foreach (interfaces, name, iface) {
-		r = print_interface(view, name, iface);
-		if (r)
-			return r;
+		if (!iface) {
+			json_decref(chosen);
+			return report_unattached(cli->operands[i], all, err);
+		}
+		json_object_set(chosen, cli->operands[i], iface);
 	}
-	return print_rules(view, json_object_get(stats, "rules"));
+	json_object_set_new(stats, "interfaces", chosen);
+	if (!cli->global.json)
+		json_object_del(stats, "rules"); /* of all interfaces */
+	return 0;
+}
+
+static int ask(const struct seg_cli *cli, json_t **stats, struct seg_error *err)
+{
+	int r = seg_client_call(cli->global.runtime_dir, "/v1/stats", NULL, stats, err);
+
+	return r ? r : choose(cli, *stats, err);
+}
+
+/* data: the reply before, NULL at first. */
+static int round_of_stats(const struct seg_cli *cli, const struct seg_view *view, void *data,
+			  struct seg_error *err)
+{
+	json_t **before = data;
+	json_auto_t *stats = NULL;
+	int r = ask(cli, &stats, err);
+
+	if (r)
+		return r;
+	seg_rates_add(stats, *before);
+	if (!cli->global.json && !view->width && *before)
+		fputc('\n', view->to);
+	r = cli->global.json ? seg_view_json_line(stats, view->to) : seg_view_stats(view, stats);
+	json_decref(*before);
+	*before = TAKE(stats);
+	return r ? seg_error_set(err, -r, "cannot print: %s", strerror(-r)) : 0;
 }
 
 static int run(const struct seg_cli *cli, struct seg_error *err)
 {
-	if (cli->operands_n)
-		return seg_usage(err, &seg_verb_stats, "stats takes no operand");
-	return seg_show(cli, "/v1/stats", seg_view_stats, err);
+	const struct stats_options *options = cli->values;
+	json_auto_t *stats = NULL;
+	int r;
+
+	if (options->watch)
+		return seg_repeat(cli, options->watch, round_of_stats, &stats, err);
+	r = ask(cli, &stats, err);
+	return r ? r : seg_show_reply(cli, stats, seg_view_stats, err);
 }
 
 const struct seg_verb seg_verb_stats = {
 	.name = "stats",
-	.synopsis = "",
+	.synopsis = "[IFACE]... [--watch [SECONDS]]",
+	.operand = "IFACE",
 	.summary = "count packets by verdict, path, reason and rule",
-	.details = "Counters of 0 are left out; -v shows them.",
+	.details = "Counters of 0 are left out; -v shows them. Rates are those since the counts "
+		   "before,\nmeasured by the daemon's clock.",
+	.options = OPTIONS,
+	.values_size = sizeof(struct stats_options),
 	.run = run,
 };

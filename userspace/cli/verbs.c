@@ -9,8 +9,9 @@
 #include "text.h"
 
 const struct seg_verb *const SEG_VERBS[] = {
-	&seg_verb_attach, &seg_verb_detach,   &seg_verb_status, &seg_verb_policy, &seg_verb_why,
-	&seg_verb_replay, &seg_verb_sessions, &seg_verb_stats,  &seg_verb_help,   NULL,
+	&seg_verb_attach, &seg_verb_detach, &seg_verb_status,   &seg_verb_policy,
+	&seg_verb_why,    &seg_verb_replay, &seg_verb_sessions, &seg_verb_stats,
+	&seg_verb_demo,   &seg_verb_doctor, &seg_verb_help,     NULL,
 };
 
 #define GLOBAL(member) offsetof(struct seg_global, member)
@@ -40,9 +41,8 @@ static void list_verbs(const struct seg_verb *const *verbs, char *to, size_t siz
 	size_t used = 0;
 
 	for (; *verbs && used < size; verbs++)
-		if (!(*verbs)->later)
-			used += (size_t)snprintf(to + used, size - used, "%s%s", used ? ", " : "",
-						 seg_verb_word(*verbs));
+		used += (size_t)snprintf(to + used, size - used, "%s%s", used ? ", " : "",
+					 seg_verb_word(*verbs));
 }
 
 static void report_unknown(const struct seg_verb *of, const struct seg_verb *const *verbs,
@@ -60,16 +60,6 @@ static void report_unknown(const struct seg_verb *of, const struct seg_verb *con
 		seg_error_mend(err, "the verbs are %s", known);
 }
 
-static const struct seg_verb *unless_later(const struct seg_verb *verb, struct seg_error *err)
-{
-	if (!verb->later)
-		return verb;
-	seg_error_set(err, EINVAL, "'%s' is not supported yet", verb->name);
-	seg_error_mend(err, "%s", verb->later);
-	seg_error_exit(err, SEG_EXIT_USAGE);
-	return NULL;
-}
-
 const struct seg_verb *seg_verb_find(const struct seg_verb *of, const char *word,
 				     struct seg_error *err)
 {
@@ -78,7 +68,7 @@ const struct seg_verb *seg_verb_find(const struct seg_verb *of, const char *word
 
 	for (const struct seg_verb *const *verb = verbs; *verb; verb++) {
 		if (strcmp(seg_verb_word(*verb), word) == 0)
-			return unless_later(*verb, err);
+			return *verb;
 		seg_nearest_offer(&nearest, seg_verb_word(*verb));
 	}
 	report_unknown(of, verbs, &nearest, err);

@@ -14,17 +14,35 @@
 struct seg_view {
 	FILE *to;
 	bool colour;
-	bool all; /* counters of 0, and what only experts ask for */
+	bool all;           /* counters of 0, and what only experts ask for */
+	unsigned int width; /* of the terminal, in columns; 0: it is none */
 };
 
 /* All return 0 or -errno; argument: the body of the reply of that name. */
 int seg_view_status(const struct seg_view *view, const json_t *status);
 int seg_view_sessions(const struct seg_view *view, const json_t *sessions);
+
+#define SEG_SESSION_COLUMNS 14
+
+/* Of a table of sessions that is printed piece by piece: zero before the first. */
+struct seg_session_widths {
+	bool known; /* there was a piece, and the headings */
+	size_t of[SEG_SESSION_COLUMNS];
+};
+
+/* Some of them. Where no terminal has to be fitted, later pieces have the columns of the first,
+ * which only grow. */
+int seg_view_session_rows(const struct seg_view *view, const json_t *sessions,
+			  struct seg_session_widths *widths);
+int seg_view_deleted(const struct seg_view *view, const json_t *deleted);
 int seg_view_stats(const struct seg_view *view, const json_t *stats);
 int seg_view_check(const struct seg_view *view, const json_t *check);
+int seg_view_history(const struct seg_view *view, const json_t *history);
+int seg_view_diff(const struct seg_view *view, const json_t *diff);
 /* A line if the policy is on trial. */
 void seg_view_trial(const struct seg_view *view, const json_t *policy);
 int seg_view_applied(const struct seg_view *view, const json_t *applied);
+int seg_view_confirmed(const struct seg_view *view, const json_t *policy);
 int seg_view_policy(const struct seg_view *view, const json_t *policy);
 int seg_view_why(const struct seg_view *view, const json_t *why);
 
@@ -32,8 +50,18 @@ int seg_view_why(const struct seg_view *view, const json_t *why);
 const char *seg_view_text(const json_t *object, const char *key);
 uint64_t seg_view_number(const json_t *object, const char *key);
 
+/* How this invocation shows things on standard output. */
+struct seg_cli;
+/* Columns of the terminal that it is shown on in the end, in the environment of one that writes to
+ * a pipe. */
+#define SEG_VIEW_WIDTH "XDPSEG_COLUMNS"
+struct seg_view seg_view_of(const struct seg_cli *cli);
+
 /* Print JSON as a reply goes out: indented, with a newline. 0 or -EIO. */
 int seg_view_json(const json_t *json, FILE *to);
+
+/* The same on one line, of a stream. */
+int seg_view_json_line(const json_t *json, FILE *to);
 
 /* Terminal colours of a verdict or state, for libsmartcols; NULL: none. */
 const char *seg_view_colour(const char *word);

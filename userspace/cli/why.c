@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* why.c - `xdpseg why`: which rule decides a flow, and why no other does. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "cli.h"
@@ -101,6 +103,9 @@ static const char *path_text(const char *path)
 {
 	if (strcmp(path, "slow") == 0)
 		return "slow for the first packet, session for the next ones";
+	if (strcmp(path, "wildcard") == 0)
+		return "wildcard for the first packet: all that leaves is allowed; session for the "
+		       "next ones";
 	return path;
 }
 
@@ -129,12 +134,24 @@ static uint8_t other_way(uint8_t direction)
 	return other[direction];
 }
 
+static void set_way(const struct seg_question *q, struct seg_first_packet *first)
+{
+	first->flow.direction = first->answer ? other_way(q->direction) : q->direction;
+	first->flow.iface = q->iface;
+}
+
 void seg_question_read(const struct seg_question *q, const uint8_t *frame, size_t size,
 		       struct seg_first_packet *first)
 {
 	seg_first_packet_read(frame, size, &q->rules, first);
-	first->flow.direction = first->answer ? other_way(q->direction) : q->direction;
-	first->flow.iface = q->iface;
+	set_way(q, first);
+}
+
+void seg_question_read_whole(const struct seg_question *q, const uint8_t *datagram, size_t size,
+			     const uint16_t vlan[2], struct seg_first_packet *first)
+{
+	seg_first_packet_read_whole(datagram, size, vlan, &q->rules, first);
+	set_way(q, first);
 }
 
 static const struct {
@@ -207,8 +224,19 @@ static bool is_capture(const struct seg_cli *cli)
 static int why_capture(struct seg_question *q, struct seg_error *err)
 {
 	_cleanup_capture_ struct seg_capture *capture = NULL;
-	int r = seg_capture_open(q->cli->operands[0], &capture, err);
+	const char *name = q->cli->operands[0];
+	int r;
 
+	if (strcmp(name, "-") && faccessat(AT_FDCWD, name, F_OK, AT_SYMLINK_NOFOLLOW) &&
+	    errno == ENOENT) {
+		seg_error_set(err, ENOENT, "this is no flow, and there is no such capture");
+		seg_error_place(err, name, 0, 0, NULL);
+		seg_error_mend(err,
+			       "write a flow like 'tcp 10.0.0.1:4321 > 10.0.0.2:22', or name a "
+			       "pcap or pcapng file");
+		return -ENOENT;
+	}
+	r = seg_capture_open(name, &capture, err);
 	return r ? r : seg_why_capture(q, capture, err);
 }
 
@@ -265,6 +293,7 @@ static int run(const struct seg_cli *cli, struct seg_error *err)
 const struct seg_verb seg_verb_why = {
 	.name = "why",
 	.synopsis = "[--policy FILE] FLOW|CAPTURE [OPTION]...",
+	.operand = "FLOW",
 	.summary = "say which rule decides a flow, and why no other does",
 	.details = "FLOW is the flow's first packet:\n"
 		   "  'tcp 10.0.0.1:4321 > 10.0.0.2:22'\n"

@@ -24,6 +24,10 @@ struct seg_question {
 void seg_question_read(const struct seg_question *question, const uint8_t *frame, size_t size,
 		       struct seg_first_packet *first);
 
+/* The same of a datagram that came in fragments: it begins with its IP header. */
+void seg_question_read_whole(const struct seg_question *question, const uint8_t *datagram,
+			     size_t size, const uint16_t vlan[2], struct seg_first_packet *first);
+
 /*
  * Explain the first packet of each flow of a capture, and each packet that is denied
  * before any rule: a line each, JSON with "n" and what seg_explain() says.

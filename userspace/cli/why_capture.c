@@ -6,6 +6,7 @@
 #include <uthash.h>
 
 #include "columns.h"
+#include "datagrams.h"
 #include "explain.h"
 #include "frame.h"
 #include "view.h"
@@ -31,6 +32,7 @@ struct walk {
 	uint8_t *frame;
 	struct libscols_table *table; /* NULL: JSON */
 	struct met *met;
+	struct seg_datagrams *datagrams;
 };
 
 static struct name name_of(const struct seg_first_packet *first)
@@ -112,52 +114,109 @@ static int show(struct walk *w, uint32_t number, const json_t *why)
 	return json_dumpf(line, stdout, JSON_COMPACT) || putchar('\n') == EOF ? -EIO : 0;
 }
 
+static int tell(struct walk *w, uint32_t number, const struct seg_first_packet *first)
+{
+	json_auto_t *why = NULL;
+
+	if (!has_news(w, first))
+		return 0;
+	why = seg_explain(w->question->policy, w->question->name, first);
+	return show(w, number, why);
+}
+
+static int tell_whole(void *to, uint32_t number, const uint8_t *datagram, uint32_t size,
+		      const uint16_t vlan[2])
+{
+	struct walk *w = to;
+	struct seg_first_packet first;
+
+	seg_question_read_whole(w->question, datagram, size, vlan, &first);
+	return tell(w, number, &first);
+}
+
+static int tell_refused(void *to, const struct seg_fragment_packet *packet, int reason)
+{
+	struct walk *w = to;
+	struct seg_first_packet first;
+
+	seg_question_read(w->question, packet->frame, packet->size, &first);
+	first.reason = reason;
+	return tell(w, packet->number, &first);
+}
+
+static int gather(struct walk *w, const struct seg_capture_packet *packet, uint32_t size)
+{
+	const struct seg_fragment_packet fragment = {packet->number, packet->length < size, size,
+						     w->frame};
+
+	return seg_datagrams_add(w->datagrams, &fragment, w->now);
+}
+
 static int look_at(struct walk *w, const struct seg_capture_packet *packet)
 {
 	struct seg_question *q = w->question;
 	uint32_t size = seg_frame_lay_out(w->frame, packet);
 	struct seg_first_packet first;
-	json_auto_t *why = NULL;
+	int r;
 
 	if (packet->time > w->now)
 		w->now = packet->time;
 	q->rules.pickup = w->now - w->begun < q->pickup_ns;
+	r = seg_datagrams_expire(w->datagrams, w->now);
+	if (r)
+		return r;
 	seg_question_read(q, w->frame, size, &first);
-	if (!has_news(w, &first))
-		return 0;
-	why = seg_explain(q->policy, q->name, &first);
-	return show(w, packet->number, why);
+	if (first.reason == SEG_REASON_FRAGMENT && !seg_explain_unknown_vlan(q->policy, &first))
+		return gather(w, packet, size);
+	return tell(w, packet->number, &first);
 }
 
-/* 0 at the end; -EIO: what is explained cannot be printed. */
+/* 0 at the end; -EIO: what is explained cannot be printed; -ENOMEM. */
 static int look_at_all(struct walk *w, struct seg_capture *capture, struct seg_error *err)
 {
 	struct seg_capture_packet packet;
-	int r, printed = 0;
+	int r, failed = 0;
 
-	while (!printed && (r = seg_capture_next(capture, &packet, err)) > 0) {
+	while (!failed && (r = seg_capture_next(capture, &packet, err)) > 0) {
 		if (packet.number == 1)
 			w->begun = w->now = packet.time;
-		printed = look_at(w, &packet);
+		failed = look_at(w, &packet);
 	}
-	return printed ? seg_error_set(err, -printed, "cannot print: %s", strerror(-printed)) : r;
+	if (!failed)
+		failed = seg_datagrams_expire(w->datagrams, UINT64_MAX);
+	return failed ? seg_error_set(err, -failed, "cannot explain packet %" PRIu32 ": %s",
+				      packet.number, strerror(-failed))
+		      : r;
+}
+
+static int walk(struct walk *w, struct seg_capture *capture, struct seg_error *err)
+{
+	const struct seg_datagrams_told told = {tell_whole, tell_refused, w};
+	int r;
+
+	w->frame = malloc(SEG_REPLAY_FRAME_MAX);
+	w->datagrams = seg_datagrams_new(&told, w->question->rules.vlans);
+	r = w->frame && w->datagrams ? look_at_all(w, capture, err)
+				     : seg_error_set(err, ENOMEM, "out of memory");
+	seg_datagrams_free(w->datagrams);
+	free(w->frame);
+	forget(w);
+	return r;
 }
 
 int seg_why_capture(struct seg_question *question, struct seg_capture *capture,
 		    struct seg_error *err)
 {
 	const struct seg_cli *cli = question->cli;
-	struct walk w = {.question = question, .frame = malloc(SEG_REPLAY_FRAME_MAX)};
+	struct walk w = {.question = question};
 	int r, printed = 0;
 
 	question->rules.checksums = true;
 	question->rules.two_sided = true;
 	if (!cli->global.json)
 		w.table = seg_columns_new(COLUMNS, SEG_ARRAY_SIZE(COLUMNS), stdout, cli->colour);
-	r = w.frame ? look_at_all(&w, capture, err) : seg_error_set(err, ENOMEM, "out of memory");
+	r = walk(&w, capture, err);
 	if (w.table)
 		printed = seg_columns_print(w.table);
-	forget(&w);
-	free(w.frame);
 	return printed && !r ? seg_error_set(err, EIO, "cannot print") : r;
 }

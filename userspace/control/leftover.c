@@ -8,6 +8,8 @@
 #include "abi.h"
 #include "cleanup.h"
 #include "link.h"
+#include "shared.h"
+#include "tc.h"
 
 #define END_MS 5000
 
@@ -55,16 +57,33 @@ static int end_processes(const struct seg_process *spawner, struct seg_error *er
 }
 
 /* A pair in another network namespace is out of reach; its numbers may be somebody else's here. */
-static void delete_pairs(const struct seg_state *state)
+static void clean_interfaces(const struct seg_state *state)
 {
 	char name[IFNAMSIZ];
 
 	if (state->netns != seg_runtime_netns())
 		return;
 	for (size_t i = 0; i < state->ifaces_n; i++) {
-		snprintf(name, sizeof(name), "segtx%u", state->ifaces[i].ifindex % 1000000000);
+		snprintf(name, sizeof(name), SEG_PAIR_OUTER, state->ifaces[i].ifindex % 1000000000);
 		seg_link_delete(name);
+		snprintf(name, sizeof(name), SEG_ASKING_OUTER,
+			 state->ifaces[i].ifindex % 1000000000);
+		seg_link_delete(name);
+		seg_tc_clean(state->ifaces[i].ifindex, state->ifaces[i].qdisc);
 	}
+}
+
+/* While this is still root's process: libxdp needs CAP_SYS_ADMIN. */
+static int detach_shared(const struct seg_state *state, struct seg_error *err)
+{
+	int r = 0;
+
+	if (state->netns != seg_runtime_netns())
+		return 0;
+	for (size_t i = 0; i < state->ifaces_n && !r; i++)
+		if (state->ifaces[i].slot)
+			r = seg_shared_detach(state->ifaces[i].ifindex, state->ifaces[i].slot, err);
+	return r;
 }
 
 int seg_leftover_clean(struct seg_runtime *runtime, struct seg_error *err)
@@ -81,10 +100,14 @@ int seg_leftover_clean(struct seg_runtime *runtime, struct seg_error *err)
 		return r;
 	}
 	r = end_processes(&state.spawner, err);
+	if (!r && state.sharer.pid)
+		r = end_processes(&state.sharer, err);
+	if (!r)
+		r = detach_shared(&state, err);
 	if (r)
 		return r;
 	runtime->made |= state.made;
 	seg_runtime_remove_pins(runtime);
-	delete_pairs(&state);
+	clean_interfaces(&state);
 	return 0;
 }

@@ -1,31 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * link.h - network interfaces, by rtnetlink and ethtool: what they are, the
- * internal veth pair, and what becomes of them.
+ * link.h - network interfaces, by rtnetlink: the internal veth pair, and what becomes
+ * of all of them. What they are: device.h.
  */
 #ifndef SEG_LINK_H
 #define SEG_LINK_H
 
 #include <net/if.h>
-#include <stdbool.h>
 #include <stdint.h>
-
-struct seg_link {
-	char name[IFNAMSIZ];
-	char driver[32]; /* as ethtool says; empty: not known */
-	uint32_t ifindex;
-	uint32_t flags; /* IFF_* */
-	uint32_t mtu;
-	uint32_t rx_queues; /* in use */
-	uint32_t xdp_prog;  /* id of the XDP program there, 0: none */
-	bool zerocopy;      /* the driver says that it can do AF_XDP without copying */
-};
-
-/* Look an interface up by name. -ENODEV: there is none. */
-int seg_link_get(const char *name, struct seg_link *link);
 
 /* Two ends of an internal veth pair: no addresses, no ARP, up, `queues` queues each way. */
 int seg_link_make_pair(const char *outer, const char *inner, uint32_t queues, uint32_t mtu);
+
+#define SEG_PAIR_OUTER   "segtx%u" /* by the interface's index */
+#define SEG_PAIR_INNER   "segrx%u"
+#define SEG_ASKING_OUTER "segask%u" /* by the interface's index */
+#define SEG_ASKING_INNER "segans%u"
+
+/* VLAN tags of what is sent by this interface go into the frame, none beside it. */
+int seg_link_keep_tags(const char *name);
 
 /* Delete an interface, a veth's other end with it. 0 also if there is none. */
 int seg_link_delete(const char *name);

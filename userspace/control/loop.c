@@ -7,7 +7,7 @@
 
 int seg_loop_open(struct seg_loop *loop)
 {
-	loop->quit = false;
+	*loop = (struct seg_loop){0};
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return loop->epoll_fd < 0 ? -errno : 0;
 }
@@ -35,6 +35,22 @@ void seg_loop_remove(struct seg_loop *loop, struct seg_watch *watch)
 	control(loop, EPOLL_CTL_DEL, watch, 0);
 }
 
+void seg_loop_catch_up(struct seg_loop *loop)
+{
+	void (*job)(void *data) = loop->later;
+
+	loop->later = NULL;
+	if (job)
+		job(loop->later_data);
+}
+
+void seg_loop_put_off(struct seg_loop *loop, void (*job)(void *data), void *data)
+{
+	seg_loop_catch_up(loop);
+	loop->later = job;
+	loop->later_data = data;
+}
+
 /* One event a call: a watch may be freed by another one's callback. */
 int seg_loop_once(struct seg_loop *loop, int timeout_ms)
 {
@@ -47,6 +63,7 @@ int seg_loop_once(struct seg_loop *loop, int timeout_ms)
 	if (n) {
 		watch = event.data.ptr;
 		watch->ready(watch, event.events);
+		seg_loop_catch_up(loop);
 	}
 	return 0;
 }

@@ -18,6 +18,8 @@ struct seg_watch {
 struct seg_loop {
 	int epoll_fd;
 	bool quit;
+	void (*later)(void *data); /* put off; NULL: nothing is */
+	void *later_data;
 };
 
 int seg_loop_open(struct seg_loop *loop);
@@ -28,6 +30,13 @@ void seg_loop_close(struct seg_loop *loop);
 int seg_loop_add(struct seg_loop *loop, struct seg_watch *watch, uint32_t events);
 
 void seg_loop_remove(struct seg_loop *loop, struct seg_watch *watch);
+
+/* Do it when the call that is under way has returned, before anything else is looked at: who
+ * asked has the answer by then. What was put off before is done now. */
+void seg_loop_put_off(struct seg_loop *loop, void (*job)(void *data), void *data);
+
+/* Do what was put off, now. */
+void seg_loop_catch_up(struct seg_loop *loop);
 
 /* Call what is ready; wait up to timeout_ms for something, -1 for ever. 0 or -errno. */
 int seg_loop_once(struct seg_loop *loop, int timeout_ms);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * xdpsegd: the daemon. The client starts it; it serves its runtime folder's
- * control socket until the last interface is detached, or until SIGTERM or SIGINT,
- * which detach all of them first.
+ * control socket until the last interface is detached (a service manager's: longer),
+ * or until SIGTERM or SIGINT, which detach all of them first. At SIGUSR2 it ends and leaves them
+ * to the daemon that is started next.
  */
 #include <getopt.h>
 #include <limits.h>
@@ -11,13 +12,18 @@
 #include <unistd.h>
 
 #include "keeper.h"
+#include "life.h"
 #include "text.h"
 #include "version.h"
 
+#define HANDS_OVER 75 /* EX_TEMPFAIL: start it again */
+
 static const char usage[] =
-	"usage: xdpsegd [--runtime-dir DIR] [--foreground] [--worker FILE] [--ready-fd N]\n"
+	"usage: xdpsegd [--runtime-dir DIR] [--foreground] [--shared] [--worker FILE]\n"
+	"               [--ready-fd N]\n"
 	"  --runtime-dir DIR  control socket and state (" SEG_RUNTIME_DEFAULT ")\n"
-	"  --foreground       wait for the first attach for ever\n"
+	"  --foreground       serve until SIGTERM or SIGINT, without an interface too\n"
+	"  --shared           may share interfaces: a process keeps CAP_SYS_ADMIN for that\n"
 	"  --worker FILE      the program xdpseg-worker\n"
 	"  --ready-fd N       write a byte there when it serves\n"
 	"  --version\n";
@@ -25,6 +31,7 @@ static const char usage[] =
 static const struct option options[] = {
 	{"runtime-dir", required_argument, NULL, 'd'},
 	{"foreground", no_argument, NULL, 'f'},
+	{"shared", no_argument, NULL, 's'},
 	{"worker", required_argument, NULL, 'w'},
 	{"ready-fd", required_argument, NULL, 'r'},
 	{"version", no_argument, NULL, 'v'},
@@ -44,6 +51,9 @@ static int parse(int argc, char **argv, struct seg_keeper_options *out)
 			break;
 		case 'f':
 			out->foreground = true;
+			break;
+		case 's':
+			out->shared = true;
 			break;
 		case 'w':
 			out->worker = optarg;
@@ -76,15 +86,22 @@ static void report(const struct seg_error *err, int ready_fd)
 
 int main(int argc, char **argv)
 {
-	struct seg_keeper_options keeper = {.runtime_dir = SEG_RUNTIME_DEFAULT, .ready_fd = -1};
+	struct seg_keeper_options keeper = {
+		.runtime_dir = SEG_RUNTIME_DEFAULT,
+		.ready_fd = -1,
+		.worker_code = seg_worker_live,
+	};
 	struct seg_error err = {0};
+
+	int r;
 
 	if (parse(argc, argv, &keeper)) {
 		fputs(usage, stderr);
 		return SEG_EXIT_USAGE;
 	}
-	if (!seg_keeper_run(&keeper, &err))
-		return SEG_EXIT_OK;
+	r = seg_keeper_run(&keeper, &err);
+	if (r >= 0)
+		return r == SEG_KEEPER_HANDS_OVER ? HANDS_OVER : SEG_EXIT_OK;
 	report(&err, keeper.ready_fd);
 	return err.exit ? (int)err.exit : SEG_EXIT_FAILED;
 }

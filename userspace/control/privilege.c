@@ -16,10 +16,12 @@
 
 #define BPFFS "/sys/fs/bpf"
 
-static const struct {
+struct capability {
 	unsigned int number;
 	const char *name;
-} kept[] = {
+};
+
+static const struct capability kept[] = {
 	{CAP_BPF, "CAP_BPF"},
 	{CAP_PERFMON, "CAP_PERFMON"},
 	{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
@@ -27,18 +29,37 @@ static const struct {
 	{CAP_IPC_LOCK, "CAP_IPC_LOCK"},
 };
 
-int seg_privilege_check(struct seg_error *err)
+static const struct capability to_share[] = {
+	{CAP_BPF, "CAP_BPF"},
+	{CAP_PERFMON, "CAP_PERFMON"},
+	{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+	{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
+};
+
+#define MISSING_MAX 192
+
+/* Their names, after those that are there. */
+static void name_missing(const struct capability *needed, size_t n, char missing[MISSING_MAX])
 {
-	char missing[128] = "";
-	size_t used = 0;
+	size_t used = strlen(missing);
+
+	for (size_t i = 0; i < n; i++) {
+		if (capng_have_capability(CAPNG_EFFECTIVE, needed[i].number) ||
+		    strstr(missing, needed[i].name))
+			continue;
+		used += (size_t)snprintf(missing + used, MISSING_MAX - used, "%s%s",
+					 used ? ", " : "", needed[i].name);
+	}
+}
+
+int seg_privilege_check(bool shares, struct seg_error *err)
+{
+	char missing[MISSING_MAX] = "";
 
 	capng_get_caps_process();
-	for (size_t i = 0; i < SEG_ARRAY_SIZE(kept); i++) {
-		if (capng_have_capability(CAPNG_EFFECTIVE, kept[i].number))
-			continue;
-		used += (size_t)snprintf(missing + used, sizeof(missing) - used, "%s%s",
-					 used ? ", " : "", kept[i].name);
-	}
+	name_missing(kept, SEG_ARRAY_SIZE(kept), missing);
+	if (shares)
+		name_missing(to_share, SEG_ARRAY_SIZE(to_share), missing);
 	if (!*missing)
 		return 0;
 	seg_error_set(err, EPERM, "no privilege: xdpsegd lacks %s", missing);
@@ -82,12 +103,22 @@ int seg_privilege_raise_limits(struct seg_error *err)
 	return r;
 }
 
-int seg_privilege_drop(struct seg_error *err)
+static int keep_only(const struct capability *wanted, size_t n, struct seg_error *err)
 {
 	capng_clear(CAPNG_SELECT_ALL);
-	for (size_t i = 0; i < SEG_ARRAY_SIZE(kept); i++)
-		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i].number);
+	for (size_t i = 0; i < n; i++)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, wanted[i].number);
 	if (capng_apply(CAPNG_SELECT_CAPS) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return seg_error_set(err, EPERM, "cannot give up privileges");
 	return 0;
+}
+
+int seg_privilege_drop(struct seg_error *err)
+{
+	return keep_only(kept, SEG_ARRAY_SIZE(kept), err);
+}
+
+int seg_privilege_drop_to_share(struct seg_error *err)
+{
+	return keep_only(to_share, SEG_ARRAY_SIZE(to_share), err);
 }

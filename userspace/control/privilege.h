@@ -12,10 +12,13 @@
 #ifndef SEG_PRIVILEGE_H
 #define SEG_PRIVILEGE_H
 
+#include <stdbool.h>
+
 #include "error.h"
 
-/* 0 if the capabilities above are there; else -EPERM, and the missing ones named. */
-int seg_privilege_check(struct seg_error *err);
+/* 0 if the capabilities above are there (shares: CAP_SYS_ADMIN too); else -EPERM, and the missing
+ * ones named. */
+int seg_privilege_check(bool shares, struct seg_error *err);
 
 /* Mount a bpf file system at /sys/fs/bpf where there is none. */
 int seg_privilege_mount_bpffs(struct seg_error *err);
@@ -25,5 +28,8 @@ int seg_privilege_raise_limits(struct seg_error *err);
 
 /* Give up everything else, for good. */
 int seg_privilege_drop(struct seg_error *err);
+
+/* In the sharer: give up all but what libxdp needs. */
+int seg_privilege_drop_to_share(struct seg_error *err);
 
 #endif

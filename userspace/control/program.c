@@ -12,6 +12,13 @@
 #include "cleanup.h"
 #include "ingress.h"
 #include "inject.skel.h"
+#include "tc.h"
+
+const char *const seg_mode_names[] = {
+	[SEG_MODE_AUTO] = "auto",
+	[SEG_MODE_NATIVE] = "native",
+	[SEG_MODE_GENERIC] = "generic",
+};
 
 /* --- the hook ------------------------------------------------------------------------------- */
 
@@ -45,7 +52,7 @@ static bool is_final(int errnum)
 	return errnum == EBUSY || errnum == EEXIST || errnum == EPERM || errnum == ENODEV;
 }
 
-static int report_hook(const struct seg_link *link, int errnum, struct seg_error *err)
+static int report_hook(const struct seg_device *link, int errnum, struct seg_error *err)
 {
 	seg_error_set(err, errnum, "%s (driver %s) refuses an XDP program: %s", link->name,
 		      *link->driver ? link->driver : "unknown", strerror(errnum));
@@ -56,7 +63,7 @@ static int report_hook(const struct seg_link *link, int errnum, struct seg_error
 	return -errnum;
 }
 
-int seg_hook_take(const struct seg_link *link, enum seg_mode *mode, char why[128],
+int seg_hook_take(const struct seg_device *link, enum seg_mode *mode, char why[128],
 		  struct seg_error *err)
 {
 	_cleanup_close_ int pass = load_pass(err);
@@ -82,50 +89,106 @@ int seg_hook_set(int link_fd, int program_fd)
 	return bpf_link_update(link_fd, program_fd, NULL) ? -errno : 0;
 }
 
-/* --- the ways back ------------------------------------------------------------------------------
- */
+#define MARK_OUT 2u /* what the two marks differ in */
 
-static int attach_reinject(const struct seg_return *back, const char *inner)
+/* --- the ways back --------------------------------------------------------------------------- */
+
+static int attach_ingress(const struct bpf_program *program, const char *device)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(inner),
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(device),
 		    .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = 1, .priority = 1,
-		    .prog_fd = bpf_program__fd(back->inject->progs.seg_reinject));
+		    .prog_fd = bpf_program__fd(program));
 	int r = bpf_tc_hook_create(&hook);
 
 	return r ? r : bpf_tc_attach(&hook, &options);
 }
 
-static int load_inject(struct seg_return *back, uint32_t ifindex, uint32_t queues)
+static int report_tc(const char *device, int r, struct seg_error *err)
 {
-	struct inject_bpf *inject = inject_bpf__open();
-
-	back->inject = inject;
-	if (!inject)
-		return -errno;
-	inject->rodata->seg_ifindex = ifindex;
-	inject->rodata->seg_mark = back->mark;
-	bpf_map__set_max_entries(inject->maps.seg_live_frames, queues);
-	return inject_bpf__load(inject);
+	return seg_error_set(err, -r, "cannot attach a tc program to %s: %s", device, strerror(-r));
 }
 
-int seg_return_open(struct seg_return *back, uint32_t ifindex, uint32_t queues, const char *outer,
-		    const char *inner, struct seg_error *err)
+/* Past generic XDP: what seg_reinject leaves goes round by act_mirred. */
+static int attach_redirected(const struct seg_return *back, const char *outer, const char *inner,
+			     struct seg_error *err)
+{
+	int r = attach_ingress(back->inject->progs.seg_redirected, outer);
+
+	if (r)
+		return report_tc(outer, r, err);
+	r = seg_tc_redirect(if_nametoindex(inner), 2, if_nametoindex(outer));
+	if (!r)
+		return 0;
+	seg_error_set(err, -r, "cannot redirect what comes to %s: %s", inner, strerror(-r));
+	seg_error_mend(err, "generic mode needs the kernel module act_mirred: modprobe act_mirred");
+	return r;
+}
+
+static int open_inject(struct seg_return *back, uint32_t ifindex, enum seg_mode mode)
+{
+	struct inject_bpf *inject;
+
+	seg_load_listen();
+	back->inject = inject = inject_bpf__open();
+	if (!inject)
+		return -ENOMEM;
+	inject->rodata->seg_ifindex = ifindex;
+	inject->rodata->seg_mark = back->mark;
+	inject->rodata->seg_mark_out = back->mark_out;
+	inject->rodata->seg_generic = mode == SEG_MODE_GENERIC;
+	return 0;
+}
+
+static int load_inject(struct seg_return *back, uint32_t ifindex, enum seg_mode mode,
+		       uint32_t queues)
+{
+	int r = open_inject(back, ifindex, mode);
+
+	if (r)
+		return r;
+	bpf_map__set_max_entries(back->inject->maps.seg_live_frames, queues);
+	return inject_bpf__load(back->inject);
+}
+
+int seg_return_adopt(struct seg_return *back, uint32_t ifindex, enum seg_mode mode, uint32_t mark,
+		     int live_link, int frames, int asked, struct seg_error *err)
+{
+	int r;
+
+	*back = (struct seg_return){
+		.live_link = live_link,
+		.mark = mark,
+		.mark_out = mark ^ MARK_OUT,
+	};
+	r = open_inject(back, ifindex, mode);
+	if (!r)
+		r = bpf_map__reuse_fd(back->inject->maps.seg_live_frames, frames);
+	if (!r)
+		r = bpf_map__reuse_fd(back->inject->maps.seg_asked_xsk, asked);
+	if (!r)
+		r = inject_bpf__load(back->inject);
+	return r ? seg_load_error("seg_reinject", -r, err) : 0;
+}
+
+int seg_return_open(struct seg_return *back, uint32_t ifindex, enum seg_mode mode, uint32_t queues,
+		    const char *outer, const char *inner, struct seg_error *err)
 {
 	int r;
 
 	*back = (struct seg_return){.live_link = -1};
-	seg_load_listen();
 	if (getrandom(&back->mark, sizeof(back->mark), 0) != sizeof(back->mark))
 		return seg_error_set(err, EIO, "the kernel gave no random numbers");
 	back->mark |= 1; /* 0 is what packets have that nobody marked */
-	r = load_inject(back, ifindex, queues);
+	back->mark_out = back->mark ^ MARK_OUT;
+	r = load_inject(back, ifindex, mode, queues);
 	if (r)
 		return seg_load_error("seg_reinject", -r, err);
-	r = attach_reinject(back, inner);
+	r = attach_ingress(back->inject->progs.seg_reinject, inner);
 	if (r)
-		return seg_error_set(err, -r, "cannot attach a tc program to %s: %s", inner,
-				     strerror(-r));
+		return report_tc(inner, r, err);
+	if (mode == SEG_MODE_GENERIC && (r = attach_redirected(back, outer, inner, err)))
+		return r;
 	back->live_link = link_xdp(bpf_program__fd(back->inject->progs.seg_live),
 				   if_nametoindex(outer), SEG_MODE_NATIVE);
 	if (back->live_link < 0)
@@ -139,6 +202,21 @@ void seg_return_close(struct seg_return *back)
 	seg_closep(&back->live_link);
 	inject_bpf__destroy(back->inject);
 	*back = (struct seg_return){.live_link = -1};
+}
+
+int seg_return_asked_fd(const struct seg_return *back)
+{
+	return bpf_map__fd(back->inject->maps.seg_asked_xsk);
+}
+
+int seg_return_attach_asked(const struct seg_return *back, const char *inner, struct seg_error *err)
+{
+	int fd = link_xdp(bpf_program__fd(back->inject->progs.seg_asked), if_nametoindex(inner),
+			  SEG_MODE_NATIVE);
+
+	return fd < 0 ? seg_error_set(err, -fd, "cannot attach a program to %s: %s", inner,
+				      strerror(-fd))
+		      : fd;
 }
 
 int seg_return_live_fd(const struct seg_return *back)

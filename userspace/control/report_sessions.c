@@ -1,119 +1,275 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* report_sessions.c - GET /v1/sessions: a row a live session, streamed. */
-#include <arpa/inet.h>
+/*
+ * report_sessions.c - /v1/sessions: a line a live session, streamed. GET: all of them;
+ * POST {"filter", "sort", "limit"}: those that are meant, in order.
+ *
+ * Nothing is held but where it is. An order needs all that are meant at once: 16
+ * bytes each, then they are looked at again as they are printed. Between two pieces
+ * the keeper does its other work, so a piece that finds nothing ends too, as an empty line.
+ */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "age.h"
+#include "cleanup.h"
 #include "clock.h"
-#include "keeper.h"
+#include "json_text.h"
 #include "server.h"
-#include "session.h"
+#include "sessions.h"
 #include "table_reap.h"
 #include "words.h"
 
-#define ROW_MAX 1024
+#define ROW_MAX   2048 /* a rule's name and an interface's, all escaped, and the rest */
+#define SLICE     65536
+#define LIMIT_MAX UINT32_MAX
 
-static const char *address(const struct seg_key *key, unsigned int end, char to[INET6_ADDRSTRLEN])
+/* A session that is meant, and its place in the order. */
+struct ranked {
+	uint64_t rank;
+	uint32_t slot;
+	uint32_t incarnation;
+};
+
+struct listing {
+	struct seg_session_filter filter;
+	seg_session_sort sort; /* NULL: as they come */
+	uint64_t limit;
+	uint64_t printed;
+	uint32_t position; /* slot, or SEG_SLOT_NONE */
+	struct ranked *ranked;
+	size_t ranked_n, ranked_max, ranked_next;
+	bool begun, ended;
+};
+
+/* --- a row ------------------------------------------------------------------------------------ */
+
+static char *put_count(char *to, const char *name, const struct seg_count *count)
 {
-	const __be32 *words = key->addr[end];
-
-	if (key->family == 4)
-		return inet_ntop(AF_INET, &words[3], to, INET6_ADDRSTRLEN);
-	return inet_ntop(AF_INET6, words, to, INET6_ADDRSTRLEN);
+	to = seg_json_put_number_member(seg_json_put(to, name), "{\"packets\":", count->packets);
+	to = seg_json_put_number_member(to, ",\"bytes\":", count->bytes);
+	return seg_json_put(to, "}");
 }
 
-static const char *iface_name(const struct seg_keeper *keeper, const struct seg_session *session)
+static char *put_ends(char *to, const struct seg_session_facts *facts)
 {
-	uint32_t index = session->iface[0] ? session->iface[0] : session->iface[1];
+	char text[SEG_ADDRESS_TEXT_MAX];
 
-	if (!index || index > SEG_IFACES_MAX || !keeper->ifaces[index - 1])
-		return "-";
-	return keeper->ifaces[index - 1]->link.name;
+	to = seg_json_put(seg_json_put(to, ",\"src\":\""),
+			  seg_address_print(&facts->address[0], text));
+	to = seg_json_put_number_member(to, "\",\"sport\":", facts->port[0]);
+	to = seg_json_put(seg_json_put(to, ",\"dst\":\""),
+			  seg_address_print(&facts->address[1], text));
+	return seg_json_put_number_member(to, "\",\"dport\":", facts->port[1]);
 }
 
-static json_t *count(const struct seg_keeper *keeper, const struct seg_session *session,
-		     uint32_t slot, unsigned int direction)
+static char *put_row(char *to, const struct seg_session_facts *facts)
 {
-	struct seg_count total = seg_account_total(&keeper->account, session, slot, direction);
+	char proto[SEG_PROTO_WORD_MAX];
 
-	return json_pack("{s:I, s:I}", "packets", (json_int_t)total.packets, "bytes",
-			 (json_int_t)total.bytes);
+	to = seg_json_put_text_member(to, "{\"proto\":", seg_proto_word(facts->proto, proto));
+	to = put_ends(to, facts);
+	to = seg_json_put_text_member(to, ",\"verdict\":", seg_verdict_word(facts->verdict));
+	to = seg_json_put_text_member(to, ",\"rule\":", facts->rule);
+	to = seg_json_put_text_member(to, ",\"state\":", seg_state_word(facts->l4));
+	to = put_count(to, ",\"orig\":", &facts->count[0]);
+	to = put_count(to, ",\"reply\":", &facts->count[1]);
+	to = seg_json_put_number_member(to, ",\"age_s\":", facts->age_ns / SEG_NS_PER_S);
+	to = seg_json_put_number_member(to, ",\"idle_s\":", facts->idle_ns / SEG_NS_PER_S);
+	to = seg_json_put_number_member(to, ",\"expires_s\":", facts->expires_ns / SEG_NS_PER_S);
+	to = seg_json_put_text_member(to, ",\"iface\":", facts->iface);
+	return seg_json_put(to, "}");
 }
 
-static json_t *row(const struct seg_keeper *keeper, uint32_t slot, uint32_t now)
+static char *put_session(struct listing *listing, char *to, const struct seg_session_facts *facts)
 {
-	struct seg_session *session = &keeper->tables.table.slots[slot];
-	const struct seg_defaults *policy = seg_image_defaults(keeper->book.image);
-	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN], proto[SEG_PROTO_WORD_MAX];
-	uint64_t state = seg_load(&session->state);
-	uint8_t l4 = seg_state_l4(state),
-		verdict = seg_verdict_now(session, keeper->book.generation);
-	unsigned int who = seg_state_originator(state);
-	const struct seg_key *key = &session->key;
-	uint32_t entry;
-
-	if (seg_state_life(state) != SEG_LIFE_LIVE)
-		return NULL;
-	return json_pack(
-		"{s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:s}", "proto",
-		seg_proto_word(key->proto, proto), "src", address(key, who, from), "sport",
-		ntohs(key->port[who]), "dst", address(key, !who, to), "dport",
-		ntohs(key->port[!who]), "verdict", seg_verdict_word(verdict), "rule",
-		seg_session_rule(session, &keeper->book, &entry)
-			? seg_rulebook_id(&keeper->book, entry)
-			: "-",
-		"state", seg_state_word(l4), "orig", count(keeper, session, slot, who), "reply",
-		count(keeper, session, slot, !who), "age_s",
-		(json_int_t)(seg_clock_since(seg_gate_created(seg_load(&session->gate)), now) /
-			     SEG_NS_PER_S),
-		"expires_s",
-		(json_int_t)(seg_age_left(policy, key->proto, state, now) / SEG_NS_PER_S), "iface",
-		iface_name(keeper, session));
+	to = seg_json_put(to, listing->printed++ ? ",\n" : "\n");
+	return put_row(to, facts);
 }
 
-/* One row, or none if the session is gone by now. */
-static size_t print_row(struct seg_stream *stream, uint32_t slot, char *to, uint32_t now)
-{
-	json_auto_t *json = row(stream->keeper, slot, now);
-	size_t n = 0;
+/* --- as they come ---------------------------------------------------------------------------- */
 
-	if (!json)
-		return 0;
-	if (stream->begun)
-		to[n++] = ',';
-	stream->begun = true;
-	return n + json_dumpb(json, to + n, ROW_MAX - 2, JSON_COMPACT);
+/* The next slot in use, within a slice that ends at `end`; SEG_SLOT_NONE: no more in the table. */
+static bool next_slot(const struct seg_keeper *keeper, struct listing *listing, uint32_t end)
+{
+	listing->position = seg_table_next(&keeper->tables.table, listing->position);
+	return listing->position != SEG_SLOT_NONE && listing->position < end;
 }
 
-static size_t print_rows(struct seg_stream *stream, char *to, size_t size)
+static bool is_meant(const struct seg_keeper *keeper, const struct listing *listing, uint32_t slot,
+		     uint32_t now, struct seg_session_facts *facts)
 {
-	const struct seg_keeper *keeper = stream->keeper;
+	return seg_sessions_look(keeper, slot, now, facts) &&
+	       seg_session_filter_matches(&listing->filter, facts);
+}
+
+static char *put_found(const struct seg_keeper *keeper, struct listing *listing, char *to,
+		       const char *stop)
+{
+	uint32_t now = seg_clock_tick(seg_clock_now()), end = listing->position + SLICE;
+	struct seg_session_facts facts;
+
+	while (to + ROW_MAX <= stop && listing->printed < listing->limit &&
+	       next_slot(keeper, listing, end))
+		if (is_meant(keeper, listing, listing->position++, now, &facts))
+			to = put_session(listing, to, &facts);
+	if (listing->printed == listing->limit)
+		listing->position = SEG_SLOT_NONE;
+	listing->ended = listing->position == SEG_SLOT_NONE;
+	return to;
+}
+
+/* --- in order -------------------------------------------------------------------------------- */
+
+static bool make_room(struct listing *listing)
+{
+	size_t max = listing->ranked_max ? 2 * listing->ranked_max : 1024;
+	struct ranked *more;
+
+	if (listing->ranked_n < listing->ranked_max)
+		return true;
+	more = reallocarray(listing->ranked, max, sizeof(*more));
+	if (!more)
+		return false;
+	listing->ranked = more;
+	listing->ranked_max = max;
+	return true;
+}
+
+static uint32_t incarnation_of(const struct seg_keeper *keeper, uint32_t slot)
+{
+	return seg_state_incarnation(seg_load(&keeper->tables.table.slots[slot].state));
+}
+
+static int by_rank(const void *one, const void *other)
+{
+	const struct ranked *a = one, *b = other;
+
+	return a->rank == b->rank ? (a->slot > b->slot) - (a->slot < b->slot)
+				  : (a->rank < b->rank) - (a->rank > b->rank);
+}
+
+/* False: no memory. */
+static bool collect(const struct seg_keeper *keeper, struct listing *listing)
+{
+	uint32_t now = seg_clock_tick(seg_clock_now()), end = listing->position + SLICE;
+	struct seg_session_facts facts;
+
+	while (next_slot(keeper, listing, end)) {
+		uint32_t slot = listing->position++;
+
+		if (!is_meant(keeper, listing, slot, now, &facts))
+			continue;
+		if (!make_room(listing))
+			return false;
+		listing->ranked[listing->ranked_n++] =
+			(struct ranked){listing->sort(&facts), slot, incarnation_of(keeper, slot)};
+	}
+	if (listing->position == SEG_SLOT_NONE && listing->ranked_n)
+		qsort(listing->ranked, listing->ranked_n, sizeof(*listing->ranked), by_rank);
+	return true;
+}
+
+/* Those that ended since they were ranked are left out. */
+static char *put_ranked(const struct seg_keeper *keeper, struct listing *listing, char *to,
+			const char *stop)
+{
 	uint32_t now = seg_clock_tick(seg_clock_now());
-	size_t used = 0;
+	uint64_t slots = (uint64_t)keeper->tables.table.buckets * SEG_BUCKET_SLOTS;
+	struct seg_session_facts facts;
 
-	while (stream->position != SEG_SLOT_NONE && used + ROW_MAX <= size) {
-		if (!keeper->open)
-			stream->position = SEG_SLOT_NONE;
-		else
-			stream->position = seg_table_next(&keeper->tables.table, stream->position);
-		if (stream->position != SEG_SLOT_NONE)
-			used += print_row(stream, stream->position++, to + used, now);
+	for (; to + ROW_MAX <= stop && listing->ranked_next < listing->ranked_n &&
+	       listing->printed < listing->limit;
+	     listing->ranked_next++) {
+		const struct ranked *next = &listing->ranked[listing->ranked_next];
+
+		if (next->slot < slots && incarnation_of(keeper, next->slot) == next->incarnation &&
+		    seg_sessions_look(keeper, next->slot, now, &facts))
+			to = put_session(listing, to, &facts);
 	}
-	return used;
+	listing->ended =
+		listing->ranked_next == listing->ranked_n || listing->printed == listing->limit;
+	return to;
 }
 
-size_t seg_report_sessions(struct seg_stream *stream, char *to, size_t size)
-{
-	size_t used = 0;
+/* --- the stream ------------------------------------------------------------------------------ */
 
-	if (stream->ended || size < ROW_MAX + 2)
-		return 0;
-	if (!stream->position && !stream->begun)
-		to[used++] = '[';
-	used += print_rows(stream, to + used, size - used - 1);
-	if (stream->position == SEG_SLOT_NONE) {
-		to[used++] = ']';
-		stream->ended = true;
+static char *put_rows(const struct seg_keeper *keeper, struct listing *listing, char *to,
+		      const char *stop)
+{
+	if (!keeper->open) {
+		listing->ended = true;
+		return to;
 	}
-	return used;
+	if (!listing->sort)
+		return put_found(keeper, listing, to, stop);
+	if (listing->position == SEG_SLOT_NONE)
+		return put_ranked(keeper, listing, to, stop);
+	return collect(keeper, listing) ? to : NULL;
+}
+
+static ssize_t piece(struct seg_stream *stream, char *to, size_t size)
+{
+	struct listing *listing = stream->data;
+	char *at = to;
+
+	if (listing->ended && listing->begun)
+		return 0;
+	if (size < ROW_MAX + 8)
+		return -ENOBUFS;
+	if (!listing->begun)
+		at = seg_json_put(at, "[");
+	listing->begun = true;
+	at = put_rows(stream->keeper, listing, at, to + size - 4);
+	if (!at)
+		return -ENOMEM;
+	if (listing->ended)
+		at = seg_json_put(at, "\n]\n");
+	else if (at == to)
+		at = seg_json_put(at, "\n");
+	return at - to;
+}
+
+static void close_listing(struct seg_stream *stream)
+{
+	struct listing *listing = stream->data;
+
+	seg_session_filter_close(&listing->filter);
+	free(listing->ranked);
+	free(listing);
+}
+
+static int read_order(const json_t *body, struct listing *listing, struct seg_error *err)
+{
+	const json_t *sort = json_object_get(body, "sort"), *limit = json_object_get(body, "limit");
+
+	listing->limit = UINT64_MAX;
+	listing->sort = seg_session_sort_find(json_string_value(sort));
+	if (sort && !listing->sort)
+		return seg_request_usage("sessions list", "'sort' is one of " SEG_SESSION_SORTS,
+					 err);
+	if (limit && (json_integer_value(limit) < 1 || json_integer_value(limit) > LIMIT_MAX))
+		return seg_request_usage("sessions list", "'limit' is a number from 1 on", err);
+	if (limit)
+		listing->limit = (uint64_t)json_integer_value(limit);
+	return 0;
+}
+
+int seg_report_sessions(struct seg_keeper *keeper, const json_t *body, struct seg_stream *stream,
+			struct seg_error *err)
+{
+	static const char *const known[] = {"filter", "sort", "limit", NULL};
+	struct listing *listing = calloc(1, sizeof(*listing));
+	int r;
+
+	if (!listing)
+		return seg_error_set(err, ENOMEM, "out of memory");
+	*stream = (struct seg_stream){keeper, piece, close_listing, listing};
+	r = seg_request_keys(body, "sessions list", known, err);
+	if (!r)
+		r = seg_sessions_filter(keeper, body, &listing->filter, err);
+	if (!r)
+		r = read_order(body, listing, err);
+	if (r)
+		close_listing(stream);
+	return r;
 }

@@ -24,8 +24,7 @@
 #define SOL_XDP 283
 #endif
 
-/* --- counters
- * ------------------------------------------------------------------------------------------ */
+/* --- counters -------------------------------------------------------------------------------- */
 
 static void add(struct seg_count *to, uint64_t packets, uint64_t bytes)
 {
@@ -33,14 +32,15 @@ static void add(struct seg_count *to, uint64_t packets, uint64_t bytes)
 	to->bytes += bytes;
 }
 
-static void add_xdp(const struct seg_iface *iface, struct seg_counts *sum)
+static void add_program(const struct seg_iface *iface, enum seg_direction direction,
+			struct seg_counts *sum)
 {
+	const uint32_t index = seg_counts_index(iface->index, direction);
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ struct seg_counts *each =
 		cpus > 0 ? calloc((size_t)cpus, sizeof(*each)) : NULL;
 
-	if (!each ||
-	    bpf_map_lookup_elem(iface->keeper->tables.fds[SEG_MAP_COUNTS], &iface->index, each))
+	if (!each || bpf_map_lookup_elem(iface->keeper->tables.fds[SEG_MAP_COUNTS], &index, each))
 		return;
 	for (int cpu = 0; cpu < cpus; cpu++)
 		for (int i = 0; i < SEG_REASON_MAX; i++)
@@ -74,24 +74,33 @@ static void add_kernel(const struct seg_rxq *rxq, struct seg_counts *sum)
 	add(&sum->exit[SEG_REASON_RX_DROPPED], stats.rx_dropped - no_frame, 0);
 }
 
-/* All exits of an interface; UP is what XDP handed up. */
-static void collect(const struct seg_iface *iface, struct seg_counts *xdp, struct seg_counts *sum)
+/* What came to one of an interface's programs, and the exits that it took: UP is what was handed
+ * up. */
+struct traffic {
+	enum seg_direction direction;
+	struct seg_counts in, exits;
+};
+
+static void collect(const struct seg_iface *iface, struct traffic *traffic)
 {
 	const struct seg_tables *tables = &iface->keeper->tables;
+	struct seg_counts *in = &traffic->in, *exits = &traffic->exits;
 
 	seg_for_each_rxq(rxq, iface)
 	{
-		add_worker(&tables->queues[rxq->worker.queue_index], sum);
-		add_kernel(rxq, sum);
+		if (seg_rxq_asks(iface, rxq) != (traffic->direction == SEG_EGRESS))
+			continue;
+		add_worker(&tables->queues[rxq->worker.queue_index], exits);
+		add_kernel(rxq, exits);
 	}
-	add_xdp(iface, xdp); /* last: nothing is counted out that was not counted in */
+	/* last: nothing is counted out that was not counted in */
+	add_program(iface, traffic->direction, in);
 	for (int i = 0; i < SEG_REASON_MAX; i++)
 		if (i != SEG_REASON_UP)
-			add(&sum->exit[i], xdp->exit[i].packets, xdp->exit[i].bytes);
+			add(&exits->exit[i], in->exit[i].packets, in->exit[i].bytes);
 }
 
-/* --- an interface
- * ------------------------------------------------------------------------------------------ */
+/* --- an interface ---------------------------------------------------------------------------- */
 
 static json_t *report_count(const struct seg_count *count)
 {
@@ -167,45 +176,77 @@ static json_t *report_reasons(const struct seg_counts *counts, bool losses)
 	return json;
 }
 
+/* The last one may be that by which what leaves is asked for. */
 static json_t *report_queue(const struct seg_iface *iface, const struct seg_rxq *rxq)
 {
 	const struct seg_queue *queue = &iface->keeper->tables.queues[rxq->worker.queue_index];
 
-	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "queue",
-			 (int)(rxq - iface->rxqs), "sent", (json_int_t)queue->sent, "consumed",
-			 (json_int_t)queue->consumed, "batches", (json_int_t)(queue->batches / 2),
-			 "wakeups", (json_int_t)queue->wakeups, "restarts",
-			 (json_int_t)queue->restarts, "frames_lost", (json_int_t)queue->frames_lost,
-			 "meta", queue->meta == SEG_META_CARRIED ? "carried" : "parsed again");
+	return json_pack(
+		"{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "queue",
+		seg_rxq_asks(iface, rxq) ? json_string("egress") : json_integer(rxq - iface->rxqs),
+		"sent", (json_int_t)queue->sent, "consumed", (json_int_t)queue->consumed, "batches",
+		(json_int_t)(queue->batches / 2), "wakeups", (json_int_t)queue->wakeups, "restarts",
+		(json_int_t)queue->restarts, "frames_lost", (json_int_t)queue->frames_lost, "held",
+		(json_int_t)queue->held, "meta",
+		queue->meta == SEG_META_CARRIED ? "carried" : "parsed again");
+}
+
+/*
+ * XDP let it pass, and tc, behind it, did not: the packet was counted before, so that this exit
+ * is taken off those that let it pass.
+ */
+static void settle_beside(json_t *verdicts, const struct seg_count *beside)
+{
+	json_t *allow = json_object_get(verdicts, seg_verdict_word(SEG_VERDICT_ALLOW));
+	json_t *packets = json_object_get(allow, "packets"),
+	       *bytes = json_object_get(allow, "bytes");
+
+	json_integer_set(packets, json_integer_value(packets) - (json_int_t)beside->packets);
+	json_integer_set(bytes, json_integer_value(bytes) - (json_int_t)beside->bytes);
+}
+
+/* What came by one way, and what became of it. */
+static json_t *report_traffic(const struct seg_iface *iface, enum seg_direction direction)
+{
+	struct traffic traffic = {.direction = direction};
+	struct seg_count in, out, *beside = &traffic.exits.exit[SEG_REASON_VLAN_BESIDE];
+	json_t *verdicts;
+
+	collect(iface, &traffic);
+	verdicts = report_sums(&traffic.exits, &BY_VERDICT);
+	settle_beside(verdicts, beside);
+	in = total(&traffic.in);
+	out = total(&traffic.exits);
+	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:{s:I}}", "packets",
+			 (json_int_t)(in.packets - beside->packets), "bytes",
+			 (json_int_t)(in.bytes - beside->bytes), "in_flight",
+			 (json_int_t)(in.packets - out.packets), "verdicts", verdicts, "paths",
+			 report_sums(&traffic.exits, &BY_PATH), "reasons",
+			 report_reasons(&traffic.exits, false), "losses",
+			 report_reasons(&traffic.exits, true), "slow_path", "packets",
+			 (json_int_t)traffic.in.exit[SEG_REASON_UP].packets);
 }
 
 static json_t *report_iface(const struct seg_iface *iface)
 {
-	struct seg_counts xdp = {0}, sum = {0};
-	struct seg_count in, out;
 	json_t *queues = json_array();
+	json_t *json = json_pack("{s:s}", "mode", seg_mode_names[iface->mode]);
+	json_auto_t *ingress = report_traffic(iface, SEG_INGRESS);
 
-	collect(iface, &xdp, &sum);
-	in = total(&xdp);
-	out = total(&sum);
 	seg_for_each_rxq(rxq, iface) json_array_append_new(queues, report_queue(iface, rxq));
-	return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:{s:I}, s:o}", "mode",
-			 iface->mode == SEG_MODE_GENERIC ? "generic" : "native", "packets",
-			 (json_int_t)in.packets, "bytes", (json_int_t)in.bytes, "in_flight",
-			 (json_int_t)(in.packets - out.packets), "verdicts",
-			 report_sums(&sum, &BY_VERDICT), "paths", report_sums(&sum, &BY_PATH),
-			 "reasons", report_reasons(&sum, false), "losses",
-			 report_reasons(&sum, true), "slow_path", "packets",
-			 (json_int_t)xdp.exit[SEG_REASON_UP].packets, "queues", queues);
+	json_object_update(json, ingress);
+	json_object_set_new(json, "egress", report_traffic(iface, SEG_EGRESS));
+	json_object_set_new(json, "queues", queues);
+	return json;
 }
 
-/* --- rules: what left the table, what is in it, what earlier generations counted
- * ------------------------- */
+/* --- rules: what left the table, what is in it, what earlier generations counted ------------- */
 
 static void add_rule(struct seg_rule_count *to, const struct seg_rule_count *from)
 {
 	add(&to->count, from->count.packets, from->count.bytes);
 	to->sessions += from->sessions;
+	to->shadow += from->shadow;
 }
 
 static void add_live(const struct seg_keeper *keeper, struct seg_rule_count *rules)
@@ -214,14 +255,9 @@ static void add_live(const struct seg_keeper *keeper, struct seg_rule_count *rul
 
 	seg_for_each_slot (slot, table) {
 		struct seg_session *session = &table->slots[slot];
-		struct seg_count credit;
-		uint32_t entry;
 
-		if (!session->key.family || !seg_session_rule(session, &keeper->book, &entry))
-			continue;
-		credit = seg_account_credit(&keeper->account, session, slot);
-		add(&rules[entry].count, credit.packets, credit.bytes);
-		rules[entry].sessions++;
+		if (session->key.family)
+			seg_session_credit(&keeper->account, session, slot, &keeper->book, rules);
 	}
 }
 
@@ -241,17 +277,16 @@ static json_t *report_rules(const struct seg_keeper *keeper)
 		add_rule(&rules[i], &book->rules[i]);
 		add_rule(&rules[i], &before);
 		json_object_set_new(json, id,
-				    json_pack("{s:I, s:I, s:I, s:b}", "packets",
+				    json_pack("{s:I, s:I, s:I, s:I}", "packets",
 					      (json_int_t)rules[i].count.packets, "bytes",
 					      (json_int_t)rules[i].count.bytes, "sessions",
 					      (json_int_t)rules[i].sessions, "shadow",
-					      book->observe));
+					      (json_int_t)rules[i].shadow));
 	}
 	return json;
 }
 
-/* --- the whole
- * --------------------------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------------------- */
 
 static json_t *report_quota(const struct seg_keeper *keeper)
 {
@@ -260,24 +295,26 @@ static json_t *report_quota(const struct seg_keeper *keeper)
 
 	return json_pack("{s:I, s:I, s:I, s:I}", "established",
 			 (json_int_t)quota->class[SEG_CLASS_ESTABLISHED].used, "half_open",
-			 (json_int_t)quota->class[SEG_CLASS_HALF_OPEN].used, "denied",
-			 (json_int_t)quota->class[SEG_CLASS_DENIED].used, "max",
+			 (json_int_t)(quota->class[SEG_CLASS_HALF_OPEN].used +
+				      quota->class[SEG_CLASS_OWN].used),
+			 "denied", (json_int_t)quota->class[SEG_CLASS_DENIED].used, "max",
 			 (json_int_t)policy->sessions_max);
 }
 
 json_t *seg_report_stats(struct seg_keeper *keeper, const json_t *body, struct seg_error *err)
 {
 	json_t *ifaces = json_object();
-	json_t *json = json_pack("{s:I, s:i, s:o}", "uptime_s",
-				 (json_int_t)((seg_clock_now() - keeper->started) / SEG_NS_PER_S),
-				 "generation", (int)keeper->book.generation, "interfaces", ifaces);
+	uint64_t now = seg_clock_now();
+	json_t *json =
+		json_pack("{s:I, s:I, s:i, s:b, s:o}", "uptime_s",
+			  (json_int_t)((now - keeper->started) / SEG_NS_PER_S), "time_ns",
+			  (json_int_t)now, "generation", (int)keeper->book.generation, "observe",
+			  keeper->open && keeper->book.observe, "interfaces", ifaces);
 
 	(void)body, (void)err;
-	if (!keeper->open)
-		return json;
 	seg_for_each_iface(iface, keeper)
 		json_object_set_new(ifaces, iface->link.name, report_iface(iface));
-	json_object_set_new(json, "rules", report_rules(keeper));
-	json_object_set_new(json, "sessions", report_quota(keeper));
+	json_object_set_new(json, "rules", keeper->open ? report_rules(keeper) : json_object());
+	json_object_set_new(json, "sessions", keeper->open ? report_quota(keeper) : json_object());
 	return json;
 }

@@ -15,11 +15,11 @@
 
 #define SOCKET_NAME "control.sock"
 
-#define BODY_MAX        (3 * SEG_POLICY_TEXT_MAX) /* a policy's texts, escaped */
-#define CONNECTIONS_MAX 64
-#define TIMEOUT_S       10 /* of a connection on which nothing moves */
-#define PIECE_SIZE      65536
-#define STATUS_MAX      599
+#define BODY_MAX         (3 * SEG_POLICY_TEXT_MAX) /* a policy's texts, escaped */
+#define CONNECTIONS_MAX  64
+#define TIMEOUT_S        10   /* of a connection on which nothing moves */
+#define STREAM_TIMEOUT_S 3600 /* whoever reads a list may be reading it, page by page */
+#define STATUS_MAX       599
 
 struct seg_server {
 	struct seg_watch http;  /* libmicrohttpd's own epoll descriptor */
@@ -29,24 +29,30 @@ struct seg_server {
 	int socket;
 };
 
-/* --- the table of verbs
- * ---------------------------------------------------------------------------- */
+/* --- the table of verbs ---------------------------------------------------------------------- */
 
 static const struct route {
 	const char *method;
 	const char *path;
 	seg_verb verb;
-	seg_piece piece; /* instead of a verb: the reply is a stream */
+	seg_streaming streaming; /* instead of a verb */
+	bool lasts;              /* the daemon lives on without an interface */
 } routes[] = {
-	{"GET", "/v1/status", seg_report_status, NULL},
-	{"GET", "/v1/stats", seg_report_stats, NULL},
-	{"GET", "/v1/sessions", NULL, seg_report_sessions},
-	{"GET", "/v1/policy", seg_report_policy, NULL},
-	{"POST", "/v1/policy", seg_verb_apply, NULL},
-	{"POST", "/v1/policy/confirm", seg_verb_confirm, NULL},
-	{"POST", "/v1/policy/rollback", seg_verb_rollback, NULL},
-	{"POST", "/v1/attach", seg_verb_attach, NULL},
-	{"POST", "/v1/detach", seg_verb_detach, NULL},
+	{"GET", "/v1/status", seg_report_status, NULL, true},
+	{"GET", "/v1/stats", seg_report_stats, NULL, true},
+	{"GET", "/v1/sessions", NULL, seg_report_sessions, true},
+	{"POST", "/v1/sessions", NULL, seg_report_sessions, true},
+	{"POST", "/v1/sessions/count", seg_verb_sessions_count, NULL, true},
+	{"POST", "/v1/sessions/delete", seg_verb_sessions_delete, NULL, true},
+	{"POST", "/v1/sessions/flush", seg_verb_sessions_flush, NULL, true},
+	{"GET", "/v1/policy", seg_report_policy, NULL, true},
+	{"GET", "/v1/policy/history", seg_report_revisions, NULL, true},
+	{"POST", "/v1/policy", seg_verb_apply, NULL, false},
+	{"POST", "/v1/policy/patch", seg_verb_patch, NULL, false},
+	{"POST", "/v1/policy/confirm", seg_verb_confirm, NULL, false},
+	{"POST", "/v1/policy/rollback", seg_verb_rollback, NULL, false},
+	{"POST", "/v1/attach", seg_verb_attach, NULL, false},
+	{"POST", "/v1/detach", seg_verb_detach, NULL, false},
 };
 
 static const struct route *find_route(const char *method, const char *path)
@@ -57,8 +63,7 @@ static const struct route *find_route(const char *method, const char *path)
 	return NULL;
 }
 
-/* --- replies
- * ------------------------------------------------------------------------------------------ */
+/* --- replies --------------------------------------------------------------------------------- */
 
 static unsigned int status_of(const struct seg_error *err)
 {
@@ -117,39 +122,49 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned int st
 	return reply_error(connection, status, &err);
 }
 
-/* --- streams
- * -------------------------------------------------------------------------------------------- */
-
-struct streaming {
-	struct seg_stream stream;
-	seg_piece piece;
-};
+/* --- streams --------------------------------------------------------------------------------- */
 
 static ssize_t read_stream(void *data, uint64_t position, char *to, size_t size)
 {
-	struct streaming *streaming = data;
-	size_t n = streaming->piece(&streaming->stream, to, size);
+	struct seg_stream *stream = data;
+	ssize_t n = stream->piece(stream, to, size);
 
 	(void)position;
-	return n ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
+	if (n < 0)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	return n ? n : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static void close_stream(void *data)
+{
+	struct seg_stream *stream = data;
+
+	stream->close(stream);
+	free(stream);
 }
 
 static enum MHD_Result reply_stream(struct MHD_Connection *connection, struct seg_keeper *keeper,
-				    seg_piece piece)
+				    seg_streaming streaming, const json_t *body)
 {
-	struct streaming *streaming = calloc(1, sizeof(*streaming));
+	struct seg_stream *stream = calloc(1, sizeof(*stream));
+	struct MHD_Response *response;
+	struct seg_error err = {0};
 
-	if (!streaming)
+	if (!stream)
 		return MHD_NO;
-	streaming->stream.keeper = keeper;
-	streaming->piece = piece;
-	return queue(connection, MHD_HTTP_OK,
-		     MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_SIZE, read_stream,
-						       streaming, free));
+	if (streaming(keeper, body, stream, &err)) {
+		free(stream);
+		return reply_error(connection, status_of(&err), &err);
+	}
+	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, STREAM_TIMEOUT_S);
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, SEG_PIECE_SIZE, read_stream,
+						     stream, close_stream);
+	if (!response)
+		close_stream(stream);
+	return queue(connection, MHD_HTTP_OK, response);
 }
 
-/* --- requests
- * -------------------------------------------------------------------------------------------- */
+/* --- requests -------------------------------------------------------------------------------- */
 
 struct request {
 	const struct route *route;
@@ -157,17 +172,21 @@ struct request {
 	size_t used, size;
 };
 
-/* Only root and the daemon's own user may ask (the socket's mode says so too). */
-static bool is_allowed(struct MHD_Connection *connection)
+static int read_peer(struct MHD_Connection *connection, struct ucred *peer)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
+	socklen_t size = sizeof(*peer);
 
-	if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
-		return false;
-	return peer.uid == 0 || peer.uid == geteuid();
+	return info ? getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, peer, &size) : -1;
+}
+
+/* Only root and the daemon's own user may ask (the socket's mode says so too). */
+static bool is_allowed(struct MHD_Connection *connection)
+{
+	struct ucred peer;
+
+	return !read_peer(connection, &peer) && (peer.uid == 0 || peer.uid == geteuid());
 }
 
 static enum MHD_Result begin(struct seg_server *server, struct MHD_Connection *connection,
@@ -224,9 +243,10 @@ static enum MHD_Result answer(struct seg_server *server, struct MHD_Connection *
 {
 	struct seg_error err = {0};
 	json_auto_t *body = NULL, *reply = NULL;
+	struct ucred peer;
 
-	if (request->route->piece)
-		return reply_stream(connection, server->keeper, request->route->piece);
+	if (!read_peer(connection, &peer))
+		seg_cause_set(&server->keeper->cause, &peer);
 	if (request->used > BODY_MAX)
 		return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE,
 			      "the request is too large, or there is no memory for it");
@@ -234,6 +254,8 @@ static enum MHD_Result answer(struct seg_server *server, struct MHD_Connection *
 		body = json_loadb(request->body, request->used, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(body) && !strcmp(request->route->method, "POST"))
 		return refuse(connection, MHD_HTTP_BAD_REQUEST, "the request is no JSON object");
+	if (request->route->streaming)
+		return reply_stream(connection, server->keeper, request->route->streaming, body);
 	reply = request->route->verb(server->keeper, body, &err);
 	if (reply)
 		return reply_json(connection, MHD_HTTP_OK, reply);
@@ -265,15 +287,15 @@ static void completed(void *data, struct MHD_Connection *connection, void **cont
 	(void)connection, (void)code;
 	if (!request)
 		return;
-	if (request->route && request->body && !server->keeper->ifaces_n && !server->keeper->stay)
+	if (request->route && !request->route->lasts && request->body &&
+	    !server->keeper->ifaces_n && !server->keeper->stay)
 		server->keeper->loop.quit = true;
 	free(request->body);
 	free(request);
 	*context = NULL;
 }
 
-/* --- its life
- * --------------------------------------------------------------------------------------------- */
+/* --- its life -------------------------------------------------------------------------------- */
 
 static void run(struct seg_server *server)
 {

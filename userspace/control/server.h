@@ -9,6 +9,7 @@
 #define SEG_SERVER_H
 
 #include <jansson.h>
+#include <sys/types.h>
 
 #include "abi.h"
 #include "error.h"
@@ -27,9 +28,17 @@ typedef json_t *(*seg_verb)(struct seg_keeper *keeper, const json_t *body, struc
 json_t *seg_verb_attach(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_verb_detach(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_verb_apply(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+json_t *seg_verb_patch(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_verb_confirm(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_verb_rollback(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+json_t *seg_verb_sessions_count(struct seg_keeper *keeper, const json_t *body,
+				struct seg_error *err);
+json_t *seg_verb_sessions_delete(struct seg_keeper *keeper, const json_t *body,
+				 struct seg_error *err);
+json_t *seg_verb_sessions_flush(struct seg_keeper *keeper, const json_t *body,
+				struct seg_error *err);
 json_t *seg_report_policy(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
+json_t *seg_report_revisions(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_report_status(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 json_t *seg_report_stats(struct seg_keeper *keeper, const json_t *body, struct seg_error *err);
 
@@ -51,17 +60,24 @@ int seg_request_policy(const json_t *body, const char *verb, struct seg_policy_f
 int seg_read_names(const json_t *body, const char *names[SEG_IFACES_MAX], size_t *n,
 		   struct seg_error *err);
 
-/* A report too long for memory comes in pieces. */
+/* A reply too long for memory comes in pieces. */
 struct seg_stream {
 	struct seg_keeper *keeper;
-	uint32_t position; /* the report's own */
-	bool begun;
-	bool ended;
+	/* The next piece into `to`: its length, 0 only at the end; -errno: the reply breaks off. */
+	ssize_t (*piece)(struct seg_stream *stream, char *to, size_t size);
+	void (*close)(struct seg_stream *stream);
+	void *data; /* the report's own */
 };
 
-/* The next piece into `to`: its length, 0 only at the end. */
-typedef size_t (*seg_piece)(struct seg_stream *stream, char *to, size_t size);
+/* The room that `piece` is given. */
+#define SEG_PIECE_SIZE 65536
 
-size_t seg_report_sessions(struct seg_stream *stream, char *to, size_t size);
+/* Begin such a reply; `body`: NULL for GET. On failure err is filled and there is nothing to close.
+ */
+typedef int (*seg_streaming)(struct seg_keeper *keeper, const json_t *body,
+			     struct seg_stream *stream, struct seg_error *err);
+
+int seg_report_sessions(struct seg_keeper *keeper, const json_t *body, struct seg_stream *stream,
+			struct seg_error *err);
 
 #endif

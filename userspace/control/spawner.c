@@ -5,15 +5,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <limits.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "cleanup.h"
@@ -21,7 +23,9 @@
 #include "handover.h"
 #include "loop.h"
 #include "message.h"
+#include "place.h"
 #include "version.h"
+#include "xsk.h"
 
 /*
  * A worker that dies is started again at once. One that dies within SHORT_LIFE_NS
@@ -32,6 +36,8 @@
 #define DELAY_MAX_NS    1000000000ull
 
 #define FD_HIGH 64 /* above every number that a worker gets */
+
+#define SPAWNER_FDS 3 /* that it needs: the keeper's socket, the worker's program, the listener */
 
 struct spawner;
 
@@ -45,12 +51,16 @@ struct worker {
 	uint64_t started; /* ns, CLOCK_MONOTONIC */
 	uint64_t due;     /* when it may be started again */
 	int fds[SEG_FD_MAX];
+	struct seg_ring rings[SEG_RING_KINDS]; /* mapped before START, or not at all */
 };
 
 struct spawner {
 	struct seg_loop loop;
 	struct seg_watch keeper; /* fd -1: it is gone */
+	struct seg_watch next;   /* where another one may come */
+	uid_t keeper_uid;
 	int worker_fd;
+	int (*worker_code)(const struct seg_ring mapped[SEG_RING_KINDS]);
 	struct worker workers[SEG_QUEUES_MAX];
 };
 
@@ -64,47 +74,51 @@ void seg_spawner_user(struct seg_spawner_options *options)
 	options->gid = user ? user->pw_gid : SEG_WORKER_UID;
 }
 
-static int own_folder(char *path, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", path, size - 1);
-
-	if (n < 0)
-		return -errno;
-	path[n] = '\0';
-	*strrchr(path, '/') = '\0';
-	return 0;
-}
-
-static int open_worker(const char *folder, const char *sub)
-{
-	char path[PATH_MAX + 64];
-
-	snprintf(path, sizeof(path), "%s%s/xdpseg-worker", folder, sub);
-	return open(path, O_PATH | O_CLOEXEC);
-}
-
 int seg_spawner_find_worker(const char *path, struct seg_error *err)
 {
-	char own[PATH_MAX];
-	int fd;
+	char own[PATH_MAX], found[PATH_MAX];
+	int fd = -1;
 
-	if (path) {
+	if (!path && !seg_place_own(own) && !seg_place_worker(own, found))
+		path = found;
+	if (path)
 		fd = open(path, O_PATH | O_CLOEXEC);
-	} else {
-		fd = own_folder(own, sizeof(own));
-		if (!fd)
-			fd = open_worker(own, "");
-		if (fd < 0)
-			fd = open_worker(own, "/../../afxdp");
-		if (fd < 0)
-			fd = open_worker(SEG_LIBEXECDIR, "");
-	}
 	if (fd >= 0)
 		return fd;
 	seg_error_set(err, ENOENT, "the program xdpseg-worker is neither beside xdpsegd nor in %s",
 		      SEG_LIBEXECDIR);
 	seg_error_mend(err, "reinstall xdpseg");
 	return -ENOENT;
+}
+
+static struct sockaddr_un address_in(const char *folder)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.90s/" SEG_SPAWNER_SOCKET, folder);
+	return address;
+}
+
+int seg_spawner_listen(const char *folder, struct seg_error *err)
+{
+	const struct sockaddr_un address = address_in(folder);
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	unlink(address.sun_path); /* of one that died: we hold the folder's lock */
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) || listen(fd, 1))
+		return seg_error_set(err, errno, "cannot listen on %s: %s", address.sun_path,
+				     strerror(errno));
+	return TAKE_FD(fd);
+}
+
+int seg_spawner_connect(const char *folder)
+{
+	const struct sockaddr_un address = address_in(folder);
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+		return -errno;
+	return TAKE_FD(fd);
 }
 
 /* --- a worker ----------------------------------------------------------------- */
@@ -140,14 +154,35 @@ static int place_fds(const struct worker *worker, int *worker_fd)
 	return close_range(SEG_WORKER_FD_FIRST + SEG_FD_MAX, ~0u, CLOSE_RANGE_CLOEXEC) ? -errno : 0;
 }
 
+static void unmap_rings(struct worker *worker)
+{
+	for (size_t i = 0; i < SEG_RING_KINDS; i++)
+		seg_ring_unmap(&worker->rings[i]);
+}
+
+/* The rings are inherited, an execve() would lose them. Other workers' are none of its business. */
+static int live_as_fork(const struct worker *worker)
+{
+	struct spawner *spawner = worker->spawner;
+
+	for (size_t i = 0; i < SEG_QUEUES_MAX; i++)
+		if (&spawner->workers[i] != worker)
+			unmap_rings(&spawner->workers[i]);
+	prctl(PR_SET_NAME, "xdpseg-worker");
+	return spawner->worker_code(worker->rings);
+}
+
 static void become_worker(const struct worker *worker, int worker_fd, pid_t spawner)
 {
 	char name[] = "xdpseg-worker";
 	char *argv[] = {name, NULL}, *environment[] = {NULL};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() == spawner && !place_fds(worker, &worker_fd))
-		syscall(SYS_execveat, worker_fd, "", argv, environment, AT_EMPTY_PATH);
+	if (getppid() != spawner || place_fds(worker, &worker_fd))
+		_exit(127);
+	if (worker->rings[SEG_RING_RX].map)
+		_exit(live_as_fork(worker));
+	syscall(SYS_execveat, worker_fd, "", argv, environment, AT_EMPTY_PATH);
 	_exit(127);
 }
 
@@ -198,6 +233,7 @@ static void forget(struct worker *worker)
 		seg_closep(&worker->fds[i]);
 		worker->fds[i] = -1;
 	}
+	unmap_rings(worker);
 	worker->used = false;
 }
 
@@ -280,6 +316,34 @@ static void on_image(struct worker *worker, int *fds, int n)
 		exchange(&worker->fds[places[i]], &fds[i]);
 }
 
+static void map_rings(struct worker *worker, const enum seg_ring_kind kinds[2], int *fds, int n)
+{
+	static const uint32_t entries[] = {
+		[SEG_RING_RX] = SEG_XSK_RX_RING,
+		[SEG_RING_TX] = SEG_XSK_TX_RING,
+		[SEG_RING_FILL] = SEG_XSK_FILL_RING,
+		[SEG_RING_COMPLETION] = SEG_XSK_COMPLETION,
+	};
+	int r = worker->used || n != 2 ? -EINVAL : 0;
+
+	for (int i = 0; i < 2 && !r; i++) {
+		seg_ring_unmap(&worker->rings[kinds[i]]);
+		r = seg_ring_map(&worker->rings[kinds[i]], fds[0], kinds[i], entries[kinds[i]]);
+	}
+	if (!r)
+		(void)!send(fds[1], "", 1, MSG_NOSIGNAL);
+}
+
+static void on_rx_rings(struct worker *worker, int *fds, int n)
+{
+	map_rings(worker, (const enum seg_ring_kind[]){SEG_RING_RX, SEG_RING_FILL}, fds, n);
+}
+
+static void on_tx_rings(struct worker *worker, int *fds, int n)
+{
+	map_rings(worker, (const enum seg_ring_kind[]){SEG_RING_TX, SEG_RING_COMPLETION}, fds, n);
+}
+
 /* Nobody is left behind when the keeper sees us end. */
 static void on_exit_(struct worker *worker, int *fds, int n)
 {
@@ -293,9 +357,39 @@ static void on_exit_(struct worker *worker, int *fds, int n)
 		;
 }
 
+/* Descriptors are dups: what it holds it keeps. */
+static void on_adopt(struct worker *first, int *fds, int n)
+{
+	struct spawner *spawner = first->spawner;
+	struct seg_spawn message = {.kind = SEG_SPAWN_HELD};
+
+	(void)fds, (void)n;
+	for (uint32_t i = 0; i < SEG_QUEUES_MAX; i++) {
+		const struct worker *worker = &spawner->workers[i];
+
+		if (!worker->used || worker->stopping)
+			continue;
+		message.queue_index = i;
+		message.pid = worker->watch.fd >= 0 ? worker->pid : 0;
+		seg_message_send(spawner->keeper.fd, &message, sizeof(message), worker->fds,
+				 SEG_FD_MAX);
+	}
+	message = (struct seg_spawn){.kind = SEG_SPAWN_HELD_ALL};
+	seg_message_send(spawner->keeper.fd, &message, sizeof(message), NULL, 0);
+}
+
+static void on_doorbell(struct worker *worker, int *fds, int n)
+{
+	if (worker->used && n == 1)
+		exchange(&worker->fds[SEG_FD_DOORBELL], &fds[0]);
+}
+
 static const order orders[] = {
-	[SEG_SPAWN_START] = on_start, [SEG_SPAWN_STOP] = on_stop,  [SEG_SPAWN_RESTART] = on_restart,
-	[SEG_SPAWN_IMAGE] = on_image, [SEG_SPAWN_EXIT] = on_exit_,
+	[SEG_SPAWN_START] = on_start,       [SEG_SPAWN_STOP] = on_stop,
+	[SEG_SPAWN_RESTART] = on_restart,   [SEG_SPAWN_IMAGE] = on_image,
+	[SEG_SPAWN_EXIT] = on_exit_,        [SEG_SPAWN_RX_RINGS] = on_rx_rings,
+	[SEG_SPAWN_TX_RINGS] = on_tx_rings, [SEG_SPAWN_ADOPT] = on_adopt,
+	[SEG_SPAWN_DOORBELL] = on_doorbell,
 };
 
 static void keeper_spoke(struct seg_watch *watch, uint32_t events)
@@ -313,10 +407,51 @@ static void keeper_spoke(struct seg_watch *watch, uint32_t events)
 	}
 	if (n < 0)
 		return;
-	if (message.queue_index < SEG_QUEUES_MAX && message.kind < SEG_ARRAY_SIZE(orders))
+	if (message.queue_index < SEG_QUEUES_MAX && message.kind < SEG_ARRAY_SIZE(orders) &&
+	    orders[message.kind])
 		orders[message.kind](&spawner->workers[message.queue_index], fds, n);
 	for (int i = 0; i < n; i++)
 		seg_closep(&fds[i]);
+}
+
+static void leave_keeper(struct spawner *spawner)
+{
+	seg_loop_remove(&spawner->loop, &spawner->keeper);
+	close(spawner->keeper.fd);
+	spawner->keeper.fd = -1;
+}
+
+/* What the dead one said last comes first. */
+static void hear_out(struct spawner *spawner)
+{
+	struct pollfd old = {.fd = spawner->keeper.fd, .events = POLLIN};
+
+	while (spawner->keeper.fd >= 0 && poll(&old, 1, 0) > 0)
+		keeper_spoke(&spawner->keeper, EPOLLIN);
+	if (spawner->keeper.fd >= 0)
+		leave_keeper(spawner);
+}
+
+static bool may_keep(const struct spawner *spawner, int socket)
+{
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t size = sizeof(peer);
+
+	return !getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) &&
+	       (!peer.uid || peer.uid == spawner->keeper_uid);
+}
+
+static void keeper_came(struct seg_watch *watch, uint32_t events)
+{
+	struct spawner *spawner = (void *)((char *)watch - offsetof(struct spawner, next));
+	_cleanup_close_ int socket = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC);
+
+	(void)events;
+	if (socket < 0 || !may_keep(spawner, socket))
+		return;
+	hear_out(spawner);
+	spawner->keeper.fd = TAKE_FD(socket);
+	seg_loop_add(&spawner->loop, &spawner->keeper, EPOLLIN);
 }
 
 /* --- its life --------------------------------------------------------------------- */
@@ -339,13 +474,17 @@ static int start_due(struct spawner *spawner)
 	return next == UINT64_MAX ? -1 : (int)((next - now) / 1000000 + 1);
 }
 
-static int run(int keeper, int worker_fd)
+static int run(const struct seg_spawner_options *options, const int fds[SPAWNER_FDS],
+	       uid_t keeper_uid)
 {
 	static struct spawner spawner;
 	int r = seg_loop_open(&spawner.loop);
 
-	spawner.keeper = (struct seg_watch){.fd = keeper, .ready = keeper_spoke};
-	spawner.worker_fd = worker_fd;
+	spawner.keeper = (struct seg_watch){.fd = fds[0], .ready = keeper_spoke};
+	spawner.worker_fd = fds[1];
+	spawner.next = (struct seg_watch){.fd = fds[2], .ready = keeper_came};
+	spawner.keeper_uid = keeper_uid;
+	spawner.worker_code = options->worker_code;
 	for (size_t i = 0; i < SEG_QUEUES_MAX; i++) {
 		spawner.workers[i].spawner = &spawner;
 		spawner.workers[i].watch.fd = -1;
@@ -353,6 +492,8 @@ static int run(int keeper, int worker_fd)
 	}
 	if (!r)
 		r = seg_loop_add(&spawner.loop, &spawner.keeper, EPOLLIN);
+	if (!r)
+		r = seg_loop_add(&spawner.loop, &spawner.next, EPOLLIN);
 	while (!r && !spawner.loop.quit)
 		r = seg_loop_once(&spawner.loop, start_due(&spawner));
 	return r;
@@ -381,25 +522,24 @@ static int drop(const struct seg_spawner_options *options)
 	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
 }
 
-/* Keep standard error and the two descriptors it needs: not the daemon's lock, above all. */
-static int close_others(int *socket, int *worker_fd)
+/* Keep standard error and the descriptors it needs: not the daemon's lock, above all. */
+static int close_others(int fds[SPAWNER_FDS])
 {
-	*socket = fcntl(*socket, F_DUPFD_CLOEXEC, FD_HIGH);
-	*worker_fd = fcntl(*worker_fd, F_DUPFD_CLOEXEC, FD_HIGH);
-	if (*socket < 0 || *worker_fd < 0)
-		return -errno;
-	if (dup2(*socket, 3) < 0 || dup2(*worker_fd, 4) < 0)
-		return -errno;
-	*socket = 3;
-	*worker_fd = 4;
-	fcntl(3, F_SETFD, FD_CLOEXEC);
-	fcntl(4, F_SETFD, FD_CLOEXEC);
-	return close_range(5, ~0u, 0) ? -errno : 0;
+	for (int i = 0; i < SPAWNER_FDS; i++)
+		if ((fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, FD_HIGH)) < 0)
+			return -errno;
+	for (int i = 0; i < SPAWNER_FDS; i++) {
+		if (dup3(fds[i], 3 + i, O_CLOEXEC) < 0)
+			return -errno;
+		fds[i] = 3 + i;
+	}
+	return close_range(3 + SPAWNER_FDS, ~0u, 0) ? -errno : 0;
 }
 
 static void live(const struct seg_spawner_options *options, int socket)
 {
-	int worker_fd = options->worker_fd;
+	int fds[SPAWNER_FDS] = {socket, options->worker_fd, options->listener};
+	uid_t keeper = geteuid();
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -407,9 +547,9 @@ static void live(const struct seg_spawner_options *options, int socket)
 	setsid();
 	prctl(PR_SET_NAME, "xdpseg-spawner");
 	outlive();
-	if (close_others(&socket, &worker_fd) || drop(options))
+	if (close_others(fds) || drop(options))
 		_exit(1);
-	_exit(run(socket, worker_fd) ? 1 : 0);
+	_exit(run(options, fds, keeper) ? 1 : 0);
 }
 
 pid_t seg_spawner_fork(const struct seg_spawner_options *options, int *socket,

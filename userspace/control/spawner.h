@@ -12,11 +12,15 @@
 #include <sys/types.h>
 
 #include "error.h"
+#include "rings.h"
 
 struct seg_spawner_options {
 	uid_t uid; /* of spawner and workers, and their group's number */
 	gid_t gid;
 	int worker_fd; /* xdpseg-worker, opened before the drop */
+	int listener;  /* where the next keeper comes, seg_spawner_listen(); -1: none may */
+	int (*worker_code)(const struct seg_ring mapped[SEG_RING_KINDS]); /* what it does, where it
+									     has to be a fork */
 };
 
 /* The uid where the configured user does not exist: reserved for local use by no distribution. */
@@ -37,5 +41,14 @@ int seg_spawner_find_worker(const char *path, struct seg_error *err);
  */
 pid_t seg_spawner_fork(const struct seg_spawner_options *options, int *socket,
 		       struct seg_error *err);
+
+/*
+ * The socket spawner.sock in a runtime folder: a keeper that finds its predecessor dead
+ * connects to its spawner there. Both: a descriptor, close-on-exec, or -errno.
+ */
+int seg_spawner_listen(const char *folder, struct seg_error *err);
+int seg_spawner_connect(const char *folder);
+
+#define SEG_SPAWNER_SOCKET "spawner.sock"
 
 #endif

@@ -33,6 +33,7 @@ static void expired(struct seg_watch *watch, uint32_t events)
 	(void)events;
 	if (read(watch->fd, &expirations, sizeof(expirations)) < 0 || !trial->ends)
 		return;
+	keeper->cause = (struct seg_cause){.what = "not confirmed"};
 	fprintf(stderr, "xdpsegd: policy %s was not confirmed: going back\n",
 		seg_image_name(keeper->book.image));
 	if (!seg_trial_rollback(keeper, &err))
@@ -50,6 +51,24 @@ int seg_trial_open(struct seg_keeper *keeper, struct seg_error *err)
 	if (fd < 0 || seg_loop_add(&keeper->loop, &trial->timer, EPOLLIN))
 		return seg_error_set(err, errno, "cannot make a timer: %s", strerror(errno));
 	return 0;
+}
+
+const struct seg_policy_files *seg_trial_next(const struct seg_keeper *keeper, uint64_t ns)
+{
+	static const struct seg_policy_files none;
+	const struct seg_trial *trial = &keeper->trial;
+
+	if (ns && trial->ends)
+		return &trial->before;
+	return keeper->book.given ? &keeper->book.files : &none;
+}
+
+void seg_trial_resume(struct seg_keeper *keeper)
+{
+	uint64_t now = seg_clock_now(), ends = keeper->trial.ends;
+
+	if (ends)
+		set_timer(&keeper->trial, ends > now ? ends - now : 1);
 }
 
 void seg_trial_forget(struct seg_keeper *keeper)
@@ -85,7 +104,7 @@ int seg_trial_confirm(struct seg_keeper *keeper, struct seg_error *err)
 		return -ENOENT;
 	}
 	set_timer(&keeper->trial, 0);
-	return 0;
+	return seg_keeper_record(keeper, err);
 }
 
 int seg_trial_rollback(struct seg_keeper *keeper, struct seg_error *err)

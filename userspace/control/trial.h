@@ -37,6 +37,12 @@ void seg_trial_forget(struct seg_keeper *keeper);
  */
 void seg_trial_changed(struct seg_keeper *keeper, struct seg_policy_files *before, uint64_t ns);
 
+/* What a change on trial for `ns` would go back to. */
+const struct seg_policy_files *seg_trial_next(const struct seg_keeper *keeper, uint64_t ns);
+
+/* Go on with what a predecessor had on trial (trial->ends): the timer of that. */
+void seg_trial_resume(struct seg_keeper *keeper);
+
 /* The policy in force stays. -ENOENT: nothing is on trial. */
 int seg_trial_confirm(struct seg_keeper *keeper, struct seg_error *err);
 

@@ -12,8 +12,7 @@
 #define BUSY_NS  100000000ull /* packets are on their way to workers: one of these may hang */
 #define QUIET_NS SEG_REAP_INTERVAL_NS
 
-/* --- workers ------------------------------------------------------------------------------------
- */
+/* --- workers --------------------------------------------------------------------------------- */
 
 bool seg_queue_stalled(const struct seg_queue *queue, uint64_t now)
 {
@@ -28,11 +27,17 @@ static const struct seg_queue *queue_of(const struct seg_rxq *rxq)
 	return &rxq->keeper->tables.queues[rxq->worker.queue_index];
 }
 
-/* One that has just been started has its time to look around first. */
+bool seg_worker_hangs(const struct seg_remote *worker, const struct seg_queue *queue, uint64_t now)
+{
+	uint64_t patience =
+		worker->state == SEG_REMOTE_STARTING ? SEG_WORKER_START_NS : SEG_WORKER_LOST_NS;
+
+	return worker->pid && now - worker->since > patience && seg_queue_stalled(queue, now);
+}
+
 static void check_worker(struct seg_rxq *rxq, uint64_t now)
 {
-	if (rxq->worker.pid && now - rxq->worker.since > SEG_WORKER_LOST_NS &&
-	    seg_queue_stalled(queue_of(rxq), now))
+	if (seg_worker_hangs(&rxq->worker, queue_of(rxq), now))
 		seg_remote_replace(&rxq->worker);
 }
 
@@ -41,8 +46,7 @@ static bool is_busy(const struct seg_rxq *rxq)
 	return seg_load(&queue_of(rxq)->sent) != seg_load(&queue_of(rxq)->consumed);
 }
 
-/* --- the clock
- * ------------------------------------------------------------------------------------ */
+/* --- the clock ------------------------------------------------------------------------------- */
 
 static void set_clock(struct seg_keeper *keeper, uint64_t ns)
 {
@@ -98,25 +102,26 @@ void seg_watch_rung(struct seg_workers *workers)
 	seg_keeper_wake((void *)((char *)workers - offsetof(struct seg_keeper, workers)));
 }
 
-/* When to look again; 0: not before something arrives. */
-static uint64_t next_look(struct seg_keeper *keeper)
+static bool any_busy(struct seg_keeper *keeper)
 {
 	seg_for_each_iface(iface, keeper)
-		seg_for_each_rxq(rxq, iface) if (is_busy(rxq)) return BUSY_NS;
-	return seg_reaper_needed(&keeper->reaper) ? QUIET_NS : 0;
+		seg_for_each_rxq(rxq, iface) if (is_busy(rxq)) return true;
+	return false;
 }
 
-/* Bell and sockets come before the last look: what arrives in between is seen by one of the two. */
+/*
+ * Bell and sockets come before the last look: what arrives in between is seen by one of the
+ * two. Once a second the sessions are looked after: those that tc learns ring no bell.
+ */
 static void wind_up(struct seg_keeper *keeper)
 {
-	uint64_t next = next_look(keeper);
-
-	if (next) {
-		set_clock(keeper, next);
+	if (any_busy(keeper)) {
+		set_clock(keeper, BUSY_NS);
 		return;
 	}
+	set_clock(keeper, QUIET_NS);
 	watch_arrivals(keeper);
-	if (next_look(keeper))
+	if (any_busy(keeper))
 		seg_keeper_wake(keeper);
 }
 
@@ -137,6 +142,7 @@ static void tick(struct seg_watch *watch, uint32_t events)
 		seg_reaper_round(&keeper->reaper, now);
 		keeper->reaped = now;
 	}
+	ignore_arrivals(keeper);
 	wind_up(keeper);
 }
 

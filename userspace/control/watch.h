@@ -25,4 +25,9 @@ void seg_watch_rung(struct seg_workers *workers);
  * sees too. */
 bool seg_queue_stalled(const struct seg_queue *queue, uint64_t now);
 
+/* Its queue stalls, though it has had time: once ready as much as any, and to start this long, for
+ * a machine that is slow, or has much else to do. */
+#define SEG_WORKER_START_NS (10 * 1000000000ull)
+bool seg_worker_hangs(const struct seg_remote *worker, const struct seg_queue *queue, uint64_t now);
+
 #endif

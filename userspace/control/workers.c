@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "cleanup.h"
@@ -12,6 +13,7 @@
 
 #define STOP_MS                                                                                    \
 	2000 /* a killed process is gone in microseconds, unless the machine is in trouble */
+#define MAP_MS     2000
 #define DEATHS_MAX 5 /* while we wait for it */
 
 static const char *const state_names[] = {
@@ -114,8 +116,7 @@ static void worker_spoke(struct seg_watch *watch, uint32_t events)
 	take_its_word(worker);
 }
 
-/* --- what they are told ------------------------------------------------------------------------
- */
+/* --- what they are told ---------------------------------------------------------------------- */
 
 static int tell(struct seg_workers *workers, uint32_t kind, uint32_t queue_index, const int *fds,
 		size_t fds_n)
@@ -172,6 +173,107 @@ int seg_remote_start(struct seg_workers *workers, struct seg_remote *worker, uin
 	return 0;
 }
 
+/* --- taking over ----------------------------------------------------------------------------- */
+
+void seg_held_close(struct seg_held *held)
+{
+	for (int i = 0; i < SEG_FD_MAX; i++) {
+		seg_closep(&held->fds[i]);
+		held->fds[i] = -1;
+	}
+}
+
+static int receive_held(struct seg_workers *workers, struct seg_spawn *message,
+			struct seg_held *held)
+{
+	struct pollfd spawner = {.fd = workers->spawner.fd, .events = POLLIN};
+	int n;
+
+	if (poll(&spawner, 1, MAP_MS) <= 0)
+		return -ETIMEDOUT;
+	n = seg_message_receive(spawner.fd, message, sizeof(*message), held->fds, SEG_FD_MAX, 1);
+	if (n < 0 || message->kind != SEG_SPAWN_HELD)
+		return n < 0 ? n : 0;
+	held->queue_index = message->queue_index;
+	held->pid = message->pid;
+	if (n == SEG_FD_MAX && message->queue_index < SEG_QUEUES_MAX &&
+	    pread(held->fds[SEG_FD_HANDOVER], &held->handover, sizeof(held->handover), 0) ==
+		    sizeof(held->handover) &&
+	    held->handover.version == SEG_HANDOVER_VERSION &&
+	    held->handover.size == sizeof(held->handover))
+		return 1;
+	seg_held_close(held);
+	return -EPROTO;
+}
+
+int seg_workers_ask_held(struct seg_workers *workers, struct seg_held *held, size_t *n)
+{
+	struct seg_spawn message = {0};
+	size_t found = 0;
+	int r = tell(workers, SEG_SPAWN_ADOPT, 0, NULL, 0);
+
+	while (!r && message.kind != SEG_SPAWN_HELD_ALL) {
+		struct seg_held one;
+
+		r = receive_held(workers, &message, &one);
+		if (r > 0 && found < SEG_QUEUES_MAX)
+			held[found++] = one;
+		r = r < 0 ? r : 0;
+	}
+	while (r && found)
+		seg_held_close(&held[--found]);
+	if (!r)
+		*n = found;
+	return r;
+}
+
+void seg_workers_drop_held(struct seg_workers *workers, const struct seg_held *held)
+{
+	tell(workers, SEG_SPAWN_STOP, held->queue_index, NULL, 0);
+}
+
+int seg_remote_adopt(struct seg_workers *workers, struct seg_remote *worker,
+		     const struct seg_held *held, struct seg_error *err)
+{
+	int ends[2], r = seg_message_pair(ends);
+
+	if (r)
+		return seg_error_set(err, -r, "cannot make a socket: %s", strerror(-r));
+	*worker = (struct seg_remote){
+		.doorbell = {.fd = ends[0], .ready = worker_spoke},
+		.all = workers,
+		.queue_index = held->queue_index,
+		.pid = held->pid,
+	};
+	set_state(worker, SEG_REMOTE_STARTING);
+	workers->at[held->queue_index] = worker;
+	r = seg_loop_add(workers->loop, &worker->doorbell, EPOLLIN);
+	if (!r)
+		r = tell(workers, SEG_SPAWN_DOORBELL, held->queue_index, &ends[1], 1);
+	close(ends[1]);
+	return r ? seg_error_set(err, -r, "cannot take a worker over: %s", strerror(-r)) : 0;
+}
+
+int seg_remote_map_rings(struct seg_workers *workers, uint32_t queue_index, uint32_t kind,
+			 int socket)
+{
+	struct pollfd answer = {.events = POLLIN};
+	int ends[2], r = seg_message_pair(ends);
+	char done;
+
+	if (r)
+		return r;
+	r = tell(workers, kind, queue_index, (int[]){socket, ends[1]}, 2);
+	close(ends[1]);
+	answer.fd = ends[0];
+	if (!r && poll(&answer, 1, MAP_MS) <= 0)
+		r = -ETIMEDOUT;
+	if (!r && recv(ends[0], &done, 1, MSG_DONTWAIT) != 1)
+		r = -ENODEV;
+	close(ends[0]);
+	return r;
+}
+
 static bool has_ended(const struct seg_remote *worker)
 {
 	return worker->state == SEG_REMOTE_ENDED || worker->state == SEG_REMOTE_ORPHAN;
@@ -222,8 +324,7 @@ int seg_remote_set_policy(struct seg_remote *worker, const int fds[SEG_FD_MAX])
 	return 0;
 }
 
-/* --- waiting
- * -------------------------------------------------------------------------------------- */
+/* --- waiting --------------------------------------------------------------------------------- */
 
 static const char *exit_text(int code)
 {

@@ -60,6 +60,32 @@ void seg_workers_close(struct seg_workers *workers);
 int seg_remote_start(struct seg_workers *workers, struct seg_remote *worker, uint32_t queue_index,
 		     int fds[SEG_FD_MAX], struct seg_error *err);
 
+/*
+ * Have the spawner map a socket's rings before it is bound: SEG_SPAWN_RX_RINGS or _TX_RINGS.
+ * Before start, and only where a worker cannot map them itself: it will be a fork.
+ */
+int seg_remote_map_rings(struct seg_workers *workers, uint32_t queue_index, uint32_t kind,
+			 int socket);
+
+/* What the spawner holds of a queue whose keeper died. */
+struct seg_held {
+	uint32_t queue_index;
+	pid_t pid;
+	int fds[SEG_FD_MAX]; /* the caller's; who takes one leaves -1 */
+	struct seg_handover handover;
+};
+
+/* Ask for all of it; at most SEG_QUEUES_MAX. *n of them are the caller's: seg_held_close(). */
+int seg_workers_ask_held(struct seg_workers *workers, struct seg_held *held, size_t *n);
+void seg_held_close(struct seg_held *held);
+
+/* Take a worker over that runs: it has a doorbell again when it is replaced. */
+int seg_remote_adopt(struct seg_workers *workers, struct seg_remote *worker,
+		     const struct seg_held *held, struct seg_error *err);
+
+/* Nobody wants it: end it. */
+void seg_workers_drop_held(struct seg_workers *workers, const struct seg_held *held);
+
 /* End it, and wait until it has. Idempotent. */
 void seg_remote_stop(struct seg_remote *worker);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "cleanup.h"
@@ -15,27 +16,10 @@
 #define SOL_XDP 283
 #endif
 
-#define HEADROOM      256  /* XDP_PACKET_HEADROOM: the kernel's own, in every frame */
-#define L2_HEADER_MAX 22   /* Ethernet and two VLAN tags */
-#define FRAME_MAX     4096 /* the kernel takes no frame larger than a page */
-
 #define BUSY_PAUSE_NS 10000000
 #define BUSY_PAUSES   50
 
 /* --- memory ------------------------------------------------------------------------- */
-
-uint32_t seg_umem_frame_size(uint32_t mtu)
-{
-	for (uint32_t size = 2048; size <= FRAME_MAX; size *= 2)
-		if (mtu + L2_HEADER_MAX + HEADROOM <= size)
-			return size;
-	return 0;
-}
-
-uint32_t seg_umem_mtu_max(void)
-{
-	return FRAME_MAX - HEADROOM - L2_HEADER_MAX;
-}
 
 static int make_memory(struct seg_umem *umem)
 {
@@ -141,12 +125,34 @@ static int bind_socket(int fd, uint32_t ifindex, uint32_t queue, uint16_t flags)
 	return 0;
 }
 
-static int open_bound(const struct seg_umem *umem, const struct ring *rings, uint32_t ifindex,
-		      uint32_t queue, uint16_t flags)
+__attribute__((weak)) bool seg_xsk_old_rings(void)
 {
-	_cleanup_close_ int fd = make_socket(umem, rings);
-	int r = fd < 0 ? fd : bind_socket(fd, ifindex, queue, flags);
+	return false;
+}
 
+/* "xsk: allow remap of fill and/or completion rings". */
+static bool maps_bound(void)
+{
+	struct utsname name;
+	unsigned int major = 0, minor = 0;
+
+	uname(&name);
+	sscanf(name.release, "%u.%u", &major, &minor);
+	return !seg_xsk_old_rings() && (major > 6 || (major == 6 && minor >= 4));
+}
+
+static int open_bound(const struct seg_umem *umem, const struct ring *rings,
+		      const struct seg_xsk_owner *owner, uint32_t ifindex, uint32_t queue,
+		      uint16_t flags)
+{
+	uint32_t order = rings == rx_rings ? SEG_SPAWN_RX_RINGS : SEG_SPAWN_TX_RINGS;
+	_cleanup_close_ int fd = make_socket(umem, rings);
+	int r = fd < 0 ? fd : 0;
+
+	if (!r && !maps_bound())
+		r = seg_remote_map_rings(owner->workers, owner->queue_index, order, fd);
+	if (!r)
+		r = bind_socket(fd, ifindex, queue, flags);
 	return r ? r : TAKE_FD(fd);
 }
 
@@ -161,23 +167,24 @@ static int report(const char *name, uint32_t queue, int errnum, struct seg_error
 	return -errnum;
 }
 
-int seg_xsk_open_rx(const struct seg_link *link, uint32_t queue, const struct seg_umem *umem,
-		    bool *zerocopy, struct seg_error *err)
+int seg_xsk_open_rx(const struct seg_device *link, uint32_t queue, const struct seg_umem *umem,
+		    const struct seg_xsk_owner *owner, bool *zerocopy, struct seg_error *err)
 {
 	int fd = -EOPNOTSUPP;
 
 	if (*zerocopy)
-		fd = open_bound(umem, rx_rings, link->ifindex, queue, XDP_ZEROCOPY);
+		fd = open_bound(umem, rx_rings, owner, link->ifindex, queue, XDP_ZEROCOPY);
 	*zerocopy = fd >= 0;
 	if (fd < 0)
-		fd = open_bound(umem, rx_rings, link->ifindex, queue, XDP_COPY);
+		fd = open_bound(umem, rx_rings, owner, link->ifindex, queue, XDP_COPY);
 	return fd < 0 ? report(link->name, queue, -fd, err) : fd;
 }
 
-int seg_xsk_open_tx(const char *name, uint32_t queue, const struct seg_umem *umem, uint32_t mark,
-		    struct seg_error *err)
+int seg_xsk_open_tx(const char *name, uint32_t queue, const struct seg_umem *umem,
+		    const struct seg_xsk_owner *owner, uint32_t mark, struct seg_error *err)
 {
-	_cleanup_close_ int fd = open_bound(umem, tx_rings, if_nametoindex(name), queue, XDP_COPY);
+	_cleanup_close_ int fd =
+		open_bound(umem, tx_rings, owner, if_nametoindex(name), queue, XDP_COPY);
 
 	if (fd < 0)
 		return report(name, queue, -fd, err);

@@ -5,8 +5,9 @@
  * wrap, the keeper moves them here. Also which part of it rules of earlier
  * generations have been credited with.
  *
- * One row a slot, of the slot's present tenant; pages that were never touched cost
- * nothing. Keeper only.
+ * One row a slot, of the slot's present tenant; what was never written costs nothing, and is
+ * not read either, as a page that is looked at is a page in the file system of /run. Keeper
+ * only; in a file, so that its successor goes on with it.
  */
 #ifndef SEG_ACCOUNT_H
 #define SEG_ACCOUNT_H
@@ -23,10 +24,15 @@ struct seg_account_row {
 
 struct seg_account {
 	struct seg_account_row *rows;
+	uint64_t *written; /* a bit for each SEG_ACCOUNT_CHUNK rows: else they are all zero */
 	uint32_t slots;
 };
 
-int seg_account_open(struct seg_account *account, uint32_t slots, struct seg_error *err);
+#define SEG_ACCOUNT_CHUNK 256 /* rows: three pages of 4 KiB */
+
+/* `file`: a file that is to outlive this process, as it is or empty; -1: memory. It stays the
+ * caller's, who may close it. */
+int seg_account_open(struct seg_account *account, int file, uint32_t slots, struct seg_error *err);
 void seg_account_close(struct seg_account *account);
 
 /* Move what has become large. */

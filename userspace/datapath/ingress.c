@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "ingress.skel.h"
+#include "kernel_btf.h"
 
 /* --- the verifier's last words ------------------------------------------------------------ */
 
@@ -30,6 +31,10 @@ int seg_load_error(const char *what, int errnum, struct seg_error *err)
 {
 	if (errnum == EMFILE)
 		seg_error_mend(err, "raise the number of open files: `ulimit -n`");
+	if (errnum == E2BIG && !seg_kernel_btf_is_there())
+		seg_error_mend(err,
+			       "boot a kernel that has BTF (CONFIG_DEBUG_INFO_BTF): without it "
+			       "its check of a program takes too many steps");
 	return seg_error_set(err, errnum, "the kernel refuses the program %s: %s%s%s%s", what,
 			     strerror(errnum), *last_words ? " (" : "", last_words,
 			     *last_words ? ")" : "");
@@ -44,15 +49,10 @@ void seg_load_listen(void)
 
 static int share_maps(struct ingress_bpf *ingress, const struct seg_tables *tables, int xsks)
 {
-	struct bpf_map *map;
+	int r = seg_tables_share(tables, ingress->obj);
 
-	for (enum seg_table_map i = 0; i < SEG_MAP_MAX; i++) {
-		map = bpf_object__find_map_by_name(ingress->obj, seg_tables_name(i));
-		if (!map)
-			return -ENOENT;
-		if (bpf_map__set_max_entries(map, 1) || bpf_map__reuse_fd(map, tables->fds[i]))
-			return -errno;
-	}
+	if (r)
+		return r;
 	return xsks >= 0 ? bpf_map__reuse_fd(ingress->maps.seg_xsks, xsks) : 0;
 }
 
@@ -62,7 +62,8 @@ static void ingress_freep(struct ingress_bpf **ingress)
 }
 
 struct ingress_bpf *seg_ingress_load(const struct seg_tables *tables,
-				     const struct seg_constants *constants, int xsks,
+				     const struct seg_constants *constants,
+				     const struct seg_failsafe_set *failsafe, int xsks,
 				     struct seg_error *err)
 {
 	_cleanup_(ingress_freep) struct ingress_bpf *ingress = NULL;
@@ -75,7 +76,13 @@ struct ingress_bpf *seg_ingress_load(const struct seg_tables *tables,
 		return NULL;
 	}
 	memcpy((void *)&ingress->rodata->seg_constants, constants, sizeof(*constants));
+	if (constants->features & SEG_FEATURE_SHARED) /* as its caller */
+		bpf_program__set_expected_attach_type(ingress->progs.seg_ingress, 0);
+	memcpy((void *)&ingress->rodata->seg_failsafes, &failsafe->rows, sizeof(failsafe->rows));
+	seg_kernel_btf_do_without(ingress->obj);
 	r = share_maps(ingress, tables, xsks);
+	if (!r)
+		r = seg_failsafe_share(failsafe, ingress->maps.seg_failsafe);
 	if (!r)
 		r = ingress_bpf__load(ingress);
 	if (r) {

@@ -4,6 +4,7 @@
 #define SEG_INGRESS_H
 
 #include "error.h"
+#include "failsafe.h"
 #include "tables.h"
 
 struct ingress_bpf;
@@ -11,7 +12,8 @@ struct ingress_bpf;
 /* The ingress program with these constants; `xsks`: a seg_xsks map to share, or -1. NULL: failed.
  */
 struct ingress_bpf *seg_ingress_load(const struct seg_tables *tables,
-				     const struct seg_constants *constants, int xsks,
+				     const struct seg_constants *constants,
+				     const struct seg_failsafe_set *failsafe, int xsks,
 				     struct seg_error *err);
 int seg_ingress_fd(const struct ingress_bpf *ingress);
 int seg_ingress_xsks(const struct ingress_bpf *ingress);

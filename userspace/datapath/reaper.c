@@ -7,6 +7,7 @@
 #include "age.h"
 #include "cleanup.h"
 #include "clock.h"
+#include "learned.h"
 #include "session.h"
 #include "table_reap.h"
 
@@ -17,8 +18,35 @@ bool seg_session_rule(struct seg_session *session, const struct seg_rulebook *bo
 	if (!seg_verdict_action(verdict) ||
 	    seg_verdict_generation(verdict) != (uint16_t)book->generation)
 		return false;
+	verdict = seg_learned_verdict(session, book->image, verdict);
 	*entry = seg_rulebook_entry(book, seg_verdict_rule(verdict));
 	return true;
+}
+
+static void credit_shadow(struct seg_session *session, const struct seg_rulebook *book,
+			  uint64_t packets, struct seg_rule_count *rules)
+{
+	uint32_t rule = seg_shadow_rule(seg_session_shadow(session, book->generation));
+
+	if (rule < book->entries - 1)
+		__atomic_fetch_add(&rules[rule].shadow, packets, __ATOMIC_RELAXED);
+}
+
+struct seg_count seg_session_credit(const struct seg_account *account, struct seg_session *session,
+				    uint32_t slot, const struct seg_rulebook *book,
+				    struct seg_rule_count *rules)
+{
+	struct seg_count credit;
+	uint32_t entry;
+
+	if (!seg_session_rule(session, book, &entry))
+		return (struct seg_count){0};
+	credit = seg_account_credit(account, session, slot);
+	__atomic_fetch_add(&rules[entry].count.packets, credit.packets, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&rules[entry].count.bytes, credit.bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&rules[entry].sessions, 1, __ATOMIC_RELAXED);
+	credit_shadow(session, book, credit.packets, rules);
+	return credit;
 }
 
 /* --- kill -------------------------------------------------------------------------------- */
@@ -93,24 +121,14 @@ static bool workers_moved_on(const struct seg_reaper *reaper,
 
 /* --- free ------------------------------------------------------------------------------------ */
 
-static void credit_rule(struct seg_rule_count *rule, const struct seg_count *credit)
-{
-	__atomic_fetch_add(&rule->count.packets, credit->packets, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&rule->count.bytes, credit->bytes, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&rule->sessions, 1, __ATOMIC_RELAXED);
-}
-
 /* A claim that was given up has no key and was never counted anywhere. */
 static void free_slot(struct seg_reaper *reaper, uint32_t slot)
 {
 	struct seg_session *session = &reaper->tables->table.slots[slot];
-	uint32_t entry;
 
 	if (session->key.family) {
-		struct seg_count credit = seg_account_credit(reaper->account, session, slot);
-
-		if (seg_session_rule(session, reaper->book, &entry))
-			credit_rule(&reaper->book->rules[entry], &credit);
+		seg_session_credit(reaper->account, session, slot, reaper->book,
+				   reaper->book->rules);
 		seg_quota_give(reaper->tables->quota, seg_state_class(seg_load(&session->state)));
 	}
 	seg_account_clear(reaper->account, slot);
@@ -153,20 +171,16 @@ bool seg_reaper_needed(const struct seg_reaper *reaper)
 	return seg_table_next(&reaper->tables->table, 0) != SEG_SLOT_NONE;
 }
 
-/* --- a policy retires
- * ----------------------------------------------------------------------------- */
+/* --- a policy retires ------------------------------------------------------------------------ */
 
 static void retire_session(struct seg_reaper *reaper, const struct seg_rulebook *old, uint32_t slot)
 {
 	struct seg_session *session = &reaper->tables->table.slots[slot];
 	struct seg_count credit;
-	uint32_t entry;
 
-	if (seg_state_life(seg_load(&session->state)) == SEG_LIFE_FILLING ||
-	    !seg_session_rule(session, old, &entry))
+	if (seg_state_life(seg_load(&session->state)) == SEG_LIFE_FILLING)
 		return;
-	credit = seg_account_credit(reaper->account, session, slot);
-	credit_rule(&old->rules[entry], &credit);
+	credit = seg_session_credit(reaper->account, session, slot, old, old->rules);
 	seg_account_settle(reaper->account, slot, &credit);
 }
 

@@ -56,6 +56,15 @@ bool seg_session_rule(struct seg_session *session, const struct seg_rulebook *bo
 		      uint32_t *entry);
 
 /*
+ * Add what a session is to be credited with to `rules`, the book's own or a copy:
+ * to the rule that decides it, and to the rule of stage shadow that would. What was
+ * added, or zero: none of this generation decides it.
+ */
+struct seg_count seg_session_credit(const struct seg_account *account, struct seg_session *session,
+				    uint32_t slot, const struct seg_rulebook *book,
+				    struct seg_rule_count *rules);
+
+/*
  * The policy `old` is no longer in force: what its rules counted, and the
  * sessions that they decided, goes to `history` by rule id. After workers and
  * programs have left it.

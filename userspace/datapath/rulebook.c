@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "rulebook.h"
 
+#include <errno.h>
 #include <string.h>
 #include <uthash.h>
 
@@ -23,20 +24,22 @@ static int keep_files(struct seg_rulebook *book, const struct seg_policy_text *p
 	return r ? seg_error_set(err, -r, "no memory for a policy") : 0;
 }
 
-static int compile(struct seg_rulebook *book, struct seg_error *err)
+/* What goes with an image: it is sealed, and its rules have counters. */
+static int image_open(struct seg_rulebook *book, struct seg_error *err)
 {
-	_cleanup_policy_ struct seg_policy *policy = NULL;
-	int r = seg_policy_files_open(&book->files, &policy, err);
+	int r = seg_image_enforceable(book->image, book->files.item[0].name, err);
 
-	if (r)
-		return r;
-	book->image = seg_policy_take_image(policy);
-	r = seg_image_enforceable(book->image, book->files.item[0].name, err);
 	if (r)
 		return r;
 	book->entries = seg_image_rules(book->image) + 1;
 	book->image_fd = seg_image_seal(book->image, err);
-	return book->image_fd < 0 ? book->image_fd : 0;
+	if (book->image_fd < 0)
+		return book->image_fd;
+	r = seg_failsafe_open(&book->failsafe, book->image, err);
+	if (r)
+		return r;
+	book->rules_fd = seg_rules_open(book->entries, &book->rules, err);
+	return book->rules_fd < 0 ? book->rules_fd : 0;
 }
 
 int seg_rulebook_open(struct seg_rulebook *book, const struct seg_policy_text *policy,
@@ -44,21 +47,54 @@ int seg_rulebook_open(struct seg_rulebook *book, const struct seg_policy_text *p
 {
 	int r;
 
-	*book = (struct seg_rulebook){
-		.image_fd = -1,
-		.rules_fd = -1,
-		.generation = generation,
-		.revision = revision,
-		.given = policy->files != NULL,
-		.observe = policy->observe || !policy->files,
-	};
+	*book = SEG_RULEBOOK_NONE;
+	book->generation = generation;
+	book->revision = revision;
+	book->given = policy->files != NULL;
+	book->observe = policy->observe || !policy->files;
 	r = keep_files(book, policy, err);
 	if (!r)
-		r = compile(book, err);
-	if (!r) {
-		book->rules_fd = seg_rules_open(book->entries, &book->rules, err);
-		r = book->rules_fd < 0 ? book->rules_fd : 0;
-	}
+		r = seg_policy_files_compile(&book->files, &book->compiler, &book->image, err);
+	if (!r)
+		r = image_open(book, err);
+	if (r)
+		seg_rulebook_close(book);
+	return r;
+}
+
+/* The policy's own text is another, what it names is the same. */
+static int patch_files(struct seg_rulebook *book, const struct seg_rulebook *from,
+		       struct seg_patched *patched)
+{
+	const struct seg_policy_file *item = from->files.item;
+	int r = seg_policy_files_take(&book->files, item[0].name, &patched->text, patched->len);
+
+	for (uint32_t i = 1; !r && i < from->files.n; i++)
+		r = seg_policy_files_add(&book->files, item[i].name, item[i].text, item[i].len);
+	return r;
+}
+
+int seg_rulebook_patch(struct seg_rulebook *book, const struct seg_rulebook *from,
+		       const struct seg_patch *patch, char id[SEG_NAME_MAX], uint32_t generation,
+		       uint32_t revision, struct seg_error *err)
+{
+	struct seg_patched patched;
+	int r = seg_compiler_patch(from->compiler, from->image, &from->files.item[0], patch,
+				   &patched);
+
+	if (r)
+		return r == -EAGAIN ? r : seg_error_set(err, -r, "no memory for a policy");
+	*book = SEG_RULEBOOK_NONE;
+	book->generation = generation;
+	book->revision = revision;
+	book->given = from->given;
+	book->observe = from->observe;
+	book->compiler = seg_compiler_ref(from->compiler);
+	book->image = patched.image;
+	snprintf(id, SEG_NAME_MAX, "%s", patched.id);
+	r = patch_files(book, from, &patched);
+	free(patched.text);
+	r = r ? seg_error_set(err, -r, "no memory for a policy") : image_open(book, err);
 	if (r)
 		seg_rulebook_close(book);
 	return r;
@@ -67,12 +103,28 @@ int seg_rulebook_open(struct seg_rulebook *book, const struct seg_policy_text *p
 void seg_rulebook_close(struct seg_rulebook *book)
 {
 	seg_policy_files_free(&book->files);
+	seg_compiler_unref(book->compiler);
+	book->compiler = NULL;
 	if (!book->image)
 		return;
 	seg_rules_close(book->rules_fd, book->rules, book->entries);
+	seg_failsafe_close(&book->failsafe);
 	seg_closep(&book->image_fd);
 	seg_image_free(book->image);
-	*book = (struct seg_rulebook){.image_fd = -1, .rules_fd = -1};
+	*book = SEG_RULEBOOK_NONE;
+}
+
+int seg_rulebook_adopt_rules(struct seg_rulebook *book, const char *pin, struct seg_error *err)
+{
+	struct seg_rule_count *rules;
+	int fd = seg_rules_adopt(pin, book->entries, &rules);
+
+	if (fd < 0)
+		return seg_error_set(err, -fd, "the rules' counters %s: %s", pin, strerror(-fd));
+	seg_rules_close(book->rules_fd, book->rules, book->entries);
+	book->rules_fd = fd;
+	book->rules = rules;
+	return 0;
 }
 
 bool seg_rulebook_same(const struct seg_rulebook *a, const struct seg_rulebook *b)
@@ -85,7 +137,7 @@ uint64_t seg_rulebook_sessions(const struct seg_rulebook *book)
 {
 	const struct seg_defaults *limits = seg_image_defaults(book->image);
 
-	return (uint64_t)limits->sessions_max + limits->half_open_max + limits->denied_max;
+	return (uint64_t)limits->sessions_max + 2ull * limits->half_open_max + limits->denied_max;
 }
 
 uint32_t seg_rulebook_entry(const struct seg_rulebook *book, uint32_t rule)
@@ -127,6 +179,7 @@ void seg_history_add(struct seg_history **history, const char *id, const struct 
 	entry->count.count.packets += add->count.packets;
 	entry->count.count.bytes += add->count.bytes;
 	entry->count.sessions += add->sessions;
+	entry->count.shadow += add->shadow;
 }
 
 struct seg_rule_count seg_history_get(const struct seg_history *history, const char *id)
@@ -135,6 +188,12 @@ struct seg_rule_count seg_history_get(const struct seg_history *history, const c
 
 	HASH_FIND_STR(history, id, entry);
 	return entry ? entry->count : (struct seg_rule_count){0};
+}
+
+void seg_history_visit(const struct seg_history *history, seg_history_visitor call, void *data)
+{
+	for (const struct seg_history *entry = history; entry; entry = entry->hh.next)
+		call(data, entry->id, &entry->count);
 }
 
 void seg_history_free(struct seg_history **history)

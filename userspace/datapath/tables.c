@@ -2,6 +2,7 @@
 #include "tables.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -24,15 +25,10 @@ static const struct {
 	[SEG_MAP_QUOTA] = {"seg_quota", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct seg_quota), 1},
 	[SEG_MAP_CONFIG] = {"seg_config", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct seg_config), 1},
 	[SEG_MAP_COUNTS] = {"seg_counts", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct seg_counts),
-			    SEG_IFACES_MAX},
+			    SEG_COUNTS_MAX},
 	[SEG_MAP_ZONES] = {"seg_zones", BPF_MAP_TYPE_HASH, sizeof(struct seg_zone_key),
 			   sizeof(uint16_t), 4096},
 };
-
-const char *seg_tables_name(enum seg_table_map map)
-{
-	return rows[map].name;
-}
 
 static uint32_t entries_of(const struct seg_tables *tables, enum seg_table_map map)
 {
@@ -157,6 +153,63 @@ int seg_tables_open(struct seg_tables *tables, const char *pins, uint64_t sessio
 	return r;
 }
 
+/* --- those of a predecessor ------------------------------------------------------------------ */
+
+static int map_info(int fd, struct bpf_map_info *info)
+{
+	uint32_t size = sizeof(*info);
+
+	*info = (struct bpf_map_info){0};
+	return bpf_obj_get_info_by_fd(fd, info, &size);
+}
+
+static bool fits(const struct bpf_map_info *info, enum seg_table_map map, uint32_t entries)
+{
+	return info->type == rows[map].type && info->key_size == rows[map].key &&
+	       info->value_size == rows[map].value && info->max_entries == entries;
+}
+
+/* The first one says how large the table is. */
+static int get(struct seg_tables *tables, const char *pins, enum seg_table_map map)
+{
+	struct bpf_map_info info;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - 64, pins, rows[map].name);
+	tables->fds[map] = bpf_obj_get(path);
+	if (tables->fds[map] < 0)
+		return -errno;
+	if (map_info(tables->fds[map], &info))
+		return -errno;
+	if (map == SEG_MAP_TAGS)
+		tables->table.buckets = info.max_entries;
+	if (!fits(&info, map, entries_of(tables, map)))
+		return -EBADMSG;
+	return map < SEG_MAP_MAPPED ? map_memory(tables, map) : 0;
+}
+
+int seg_tables_adopt(struct seg_tables *tables, const char *pins, const uint64_t seed[6],
+		     struct seg_error *err)
+{
+	int r = 0;
+
+	clear(tables);
+	memcpy(tables->seed, seed, sizeof(tables->seed));
+	for (enum seg_table_map map = 0; map < SEG_MAP_MAX && !r; map++) {
+		r = get(tables, pins, map);
+		if (r)
+			seg_error_set(err, -r, "the map %s/%s: %s", pins, rows[map].name,
+				      strerror(-r));
+	}
+	if (!r && make_grace(tables))
+		r = report("seg_grace", errno, err);
+	if (r)
+		seg_tables_close(tables);
+	else
+		name_parts(tables);
+	return r;
+}
+
 void seg_tables_close(struct seg_tables *tables)
 {
 	for (enum seg_table_map map = 0; map < SEG_MAP_MAPPED; map++)
@@ -169,20 +222,55 @@ void seg_tables_close(struct seg_tables *tables)
 	clear(tables);
 }
 
+int seg_tables_share(const struct seg_tables *tables, struct bpf_object *object)
+{
+	for (enum seg_table_map i = 0; i < SEG_MAP_MAX; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(object, rows[i].name);
+
+		if (!map)
+			return -ENOENT;
+		if (bpf_map__set_max_entries(map, 1) || bpf_map__reuse_fd(map, tables->fds[i]))
+			return -errno;
+	}
+	return 0;
+}
+
+static int map_rules(int fd, uint32_t entries, struct seg_rule_count **mapped)
+{
+	void *memory =
+		mmap(NULL, entries * sizeof(**mapped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	*mapped = memory;
+	return 0;
+}
+
+int seg_rules_adopt(const char *pin, uint32_t entries, struct seg_rule_count **mapped)
+{
+	_cleanup_close_ int fd = bpf_obj_get(pin);
+	struct bpf_map_info info;
+	int r;
+
+	if (fd < 0 || map_info(fd, &info))
+		return -errno;
+	if (info.max_entries != entries || info.value_size != sizeof(**mapped))
+		return -EBADMSG;
+	r = map_rules(fd, entries, mapped);
+	return r ? r : TAKE_FD(fd);
+}
+
 int seg_rules_open(uint32_t entries, struct seg_rule_count **mapped, struct seg_error *err)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
 	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "seg_rules", 4,
 						sizeof(struct seg_rule_count), entries, &options);
-	void *memory;
+	int r;
 
 	if (fd < 0)
 		return report("seg_rules", errno, err);
-	memory = mmap(NULL, entries * sizeof(**mapped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (memory == MAP_FAILED)
-		return report("seg_rules", errno, err);
-	*mapped = memory;
-	return TAKE_FD(fd);
+	r = map_rules(fd, entries, mapped);
+	return r ? report("seg_rules", -r, err) : TAKE_FD(fd);
 }
 
 void seg_rules_close(int fd, struct seg_rule_count *mapped, uint32_t entries)

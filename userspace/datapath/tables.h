@@ -41,20 +41,29 @@ struct seg_tables {
 	int grace_inner_fd;
 };
 
-/* Name of a shared map, as the programs call it. */
-const char *seg_tables_name(enum seg_table_map map);
-
 /* Make and map them, for `sessions` of all classes together, and pin them in the folder `pins`,
  * unless that is NULL. All or nothing. */
 int seg_tables_open(struct seg_tables *tables, const char *pins, uint64_t sessions,
 		    struct seg_error *err);
 void seg_tables_close(struct seg_tables *tables);
 
+/* Those that a predecessor pinned in `pins`, with its seed, map by map as they would be made.
+ * -EBADMSG: one is of another shape. All or nothing. */
+int seg_tables_adopt(struct seg_tables *tables, const char *pins, const uint64_t seed[6],
+		     struct seg_error *err);
+
+struct bpf_object;
+
+/* Have an object that is not loaded yet use these maps. 0 or -errno. */
+int seg_tables_share(const struct seg_tables *tables, struct bpf_object *object);
+
 /* Wait until every BPF program that runs now has ended (tens of ms). 0 or -errno. */
 int seg_tables_grace(struct seg_tables *tables);
 
 /* A map of `entries` struct seg_rule_count, all zero. A descriptor, or -errno. */
 int seg_rules_open(uint32_t entries, struct seg_rule_count **mapped, struct seg_error *err);
+/* The one pinned at `pin`. -EBADMSG: it has another size. */
+int seg_rules_adopt(const char *pin, uint32_t entries, struct seg_rule_count **mapped);
 void seg_rules_close(int fd, struct seg_rule_count *mapped, uint32_t entries);
 
 #endif

@@ -43,6 +43,16 @@ int seg_zones_add(struct seg_zones *zones, const struct seg_tables *tables, uint
 	return 0;
 }
 
+uint16_t seg_zones_find(const struct seg_tables *tables, uint16_t zone, const uint16_t vlan[2])
+{
+	struct seg_zone_key key = {zone, {vlan[0], vlan[1]}};
+	uint16_t found;
+
+	if (!vlan[0])
+		return zone;
+	return bpf_map_lookup_elem(tables->fds[SEG_MAP_ZONES], &key, &found) ? 0 : found;
+}
+
 static bool names(const struct seg_image *image, const struct seg_zone_key *key)
 {
 	const struct seg_vlan *vlans;
@@ -92,6 +102,23 @@ void seg_zones_prune(const struct seg_tables *tables, uint16_t zone, const struc
 	struct pruning pruning = {tables, image, zone};
 
 	visit(tables, prune_one, &pruning);
+}
+
+static void note_last(const struct seg_zone_key *key, uint16_t zone, void *data)
+{
+	uint16_t *last = data;
+
+	(void)key;
+	if (zone > *last)
+		*last = zone;
+}
+
+uint16_t seg_zones_last(const struct seg_tables *tables)
+{
+	uint16_t last = 0;
+
+	visit(tables, note_last, &last);
+	return last;
 }
 
 /* --- for the workers ------------------------------------------------------------------------ */

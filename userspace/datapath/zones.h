@@ -25,6 +25,13 @@ int seg_zones_add(struct seg_zones *zones, const struct seg_tables *tables, uint
 /* Remove an interface's VLANs that the policy does not name; image NULL: all of them. */
 void seg_zones_prune(const struct seg_tables *tables, uint16_t zone, const struct seg_image *image);
 
+/* The highest number that a VLAN has now; 0: none has one. */
+uint16_t seg_zones_last(const struct seg_tables *tables);
+
+/* The zone of a stack of VLAN tags (as in seg_packet) at an interface of zone `zone`; 0: the policy
+ * names none such. */
+uint16_t seg_zones_find(const struct seg_tables *tables, uint16_t zone, const uint16_t vlan[2]);
+
 /* A memfd with the zones of all interfaces, for workers (struct seg_zone_list). */
 int seg_zones_list(const struct seg_tables *tables, struct seg_error *err);
 

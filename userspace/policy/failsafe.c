@@ -61,6 +61,8 @@ static int failsafe_push(struct seg_build *b, const struct seg_word *word, uint3
 			 uint32_t from, const struct seg_service *service)
 {
 	if (b->failsafes.n == SEG_FAILSAFES_MAX)
+		seg_build_mend(b, "a range of ports is one service; tcp/80 and udp/80 are two");
+	if (b->failsafes.n == SEG_FAILSAFES_MAX)
 		return seg_build_error(b, word->at, E2BIG, "'failsafe' unfolds to over %d services",
 				       SEG_FAILSAFES_MAX);
 	return SEG_PUSH(&b->failsafes, (struct seg_failsafe){

@@ -27,19 +27,26 @@ static char *copy_of(const char *text, size_t len)
 	return copy;
 }
 
-int seg_policy_files_add(struct seg_policy_files *files, const char *name, const char *text,
-			 size_t len)
+int seg_policy_files_take(struct seg_policy_files *files, const char *name, char **text, size_t len)
 {
 	struct seg_policy_file *item =
 		reallocarray(files->item, files->n + 1u, sizeof(*files->item));
-	_cleanup_free_ char *own = strdup(name), *body = copy_of(text, len);
+	_cleanup_free_ char *own = strdup(name);
 
 	if (item)
 		files->item = item;
-	if (!item || !own || !body)
+	if (!item || !own)
 		return -ENOMEM;
-	item[files->n++] = (struct seg_policy_file){TAKE(own), TAKE(body), len};
+	item[files->n++] = (struct seg_policy_file){TAKE(own), TAKE(*text), len};
 	return 0;
+}
+
+int seg_policy_files_add(struct seg_policy_files *files, const char *name, const char *text,
+			 size_t len)
+{
+	_cleanup_free_ char *body = copy_of(text, len);
+
+	return body ? seg_policy_files_take(files, name, &body, len) : -ENOMEM;
 }
 
 int seg_policy_files_copy(struct seg_policy_files *to, const struct seg_policy_files *from)
@@ -95,4 +102,12 @@ int seg_policy_files_open(struct seg_policy_files *files, struct seg_policy **ou
 	const struct seg_policy_loader loader = {load, files};
 
 	return seg_policy_open(&files->item[0], &loader, out, err);
+}
+
+int seg_policy_files_compile(struct seg_policy_files *files, struct seg_compiler **out,
+			     struct seg_image **image, struct seg_error *err)
+{
+	const struct seg_policy_loader loader = {load, files};
+
+	return seg_compiler_open(&files->item[0], &loader, out, image, err);
 }

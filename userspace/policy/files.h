@@ -6,7 +6,7 @@
 #ifndef SEG_FILES_H
 #define SEG_FILES_H
 
-#include "policy.h"
+#include "compiler.h"
 
 /* The policy's own file first. All zero is a valid start. */
 struct seg_policy_files {
@@ -20,6 +20,9 @@ struct seg_policy_files {
 /* Both are copied. 0 or -ENOMEM. */
 int seg_policy_files_add(struct seg_policy_files *files, const char *name, const char *text,
 			 size_t len);
+/* The text is taken over, not copied: *text is NULL then. It has a NUL behind it. */
+int seg_policy_files_take(struct seg_policy_files *files, const char *name, char **text,
+			  size_t len);
 int seg_policy_files_copy(struct seg_policy_files *to, const struct seg_policy_files *from);
 
 /* NULL: there is none of that name. */
@@ -35,6 +38,10 @@ size_t seg_policy_files_size(const struct seg_policy_files *files);
  */
 int seg_policy_files_open(struct seg_policy_files *files, struct seg_policy **out,
 			  struct seg_error *err);
+
+/* The same by seg_compiler_open(): the files need not outlive it. */
+int seg_policy_files_compile(struct seg_policy_files *files, struct seg_compiler **out,
+			     struct seg_image **image, struct seg_error *err);
 
 void seg_policy_files_free(struct seg_policy_files *files);
 

@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include "image_layout.h"
+#include "key.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -126,13 +127,6 @@ int seg_image_enforceable(const struct seg_image *image, const char *file, struc
 
 /* --- check --------------------------------------------------------------- */
 
-static const size_t ITEM_SIZE[SEG_SECTION_MAX] = {[SEG_SECTION_LANES... SEG_SECTION_BEFORE] =
-							  sizeof(struct seg_row),
-#define X(id, type) [SEG_SECTION_##id] = sizeof(type),
-						  SEG_SECTIONS(X)
-#undef X
-};
-
 static bool header_sound(const struct seg_image *image, size_t size)
 {
 	return size >= sizeof(*image) && memcmp(image->magic, SEG_IMAGE_MAGIC, 8) == 0 &&
@@ -152,7 +146,7 @@ static bool sections_sound(const struct seg_image *image)
 {
 	for (unsigned int i = 0; i < SEG_SECTION_MAX; i++) {
 		uint64_t offset = image->section[i].offset;
-		uint64_t bytes = (uint64_t)image->section[i].count * ITEM_SIZE[i];
+		uint64_t bytes = (uint64_t)image->section[i].count * seg_section_item_size(i);
 
 		if (offset % 8 || offset < sizeof(*image) || offset + bytes > image->size)
 			return false;
@@ -277,11 +271,113 @@ static bool failsafes_sound(const struct seg_image *image)
 {
 	const struct seg_failsafe *item = seg_section_items(image, SEG_SECTION_FAILSAFES);
 
+	if (image->section[SEG_SECTION_FAILSAFES].count > SEG_FAILSAFES_MAX)
+		return false;
 	for (uint32_t i = 0; i < image->section[SEG_SECTION_FAILSAFES].count; i++)
 		if (!string_sound(image, item[i].name) ||
 		    item[i].from >= image->section[SEG_SECTION_SETS].count)
 			return false;
 	return true;
+}
+
+/* --- what finds the rows --- */
+
+static bool rests_sound(const struct seg_image *image)
+{
+	const struct seg_rest *rest = seg_section_items(image, SEG_SECTION_RESTS);
+
+	for (uint32_t i = 0; i < image->section[SEG_SECTION_RESTS].count; i++)
+		if (!set_reference_sound(image, rest[i].src_set) ||
+		    !set_reference_sound(image, rest[i].dst_set))
+			return false;
+	return true;
+}
+
+static bool slots_sound(const struct seg_image *image, unsigned int section, uint32_t boxes)
+{
+	const uint32_t *slot = seg_section_items(image, section);
+
+	for (uint32_t i = 0; i < image->section[section].count; i++)
+		if (slot[i] && (slot[i] & SEG_SLOT_BOX) >= boxes)
+			return false;
+	return true;
+}
+
+/* What comes next is always further on: no lookup turns in a circle. */
+static bool boxes_sound(const struct seg_image *image, uint8_t family)
+{
+	bool six = family == 6;
+	uint32_t boxes = image->section[SEG_SECTION_BOXES4 + six].count;
+	const char *item = seg_section_items(image, SEG_SECTION_BOXES4 + six);
+	const uint32_t *rests = seg_section_items(image, SEG_SECTION_RESTS4 + six);
+
+	if (boxes > SEG_BOXES_MAX || image->section[SEG_SECTION_RESTS4 + six].count != boxes)
+		return false;
+	for (uint32_t i = 0; i < boxes; i++, item += seg_box_size(family)) {
+		const struct seg_box *box = (const void *)item;
+
+		if ((box->next && (box->next <= i || box->next >= boxes)) ||
+		    (box->info & SEG_BOX_RULE) >= seg_image_rules(image) ||
+		    !verdict_sound(box->info >> SEG_BOX_VERDICT_SHIFT & 3) ||
+		    rests[i] >= image->section[SEG_SECTION_RESTS].count ||
+		    !rests[i] != !(box->info & SEG_BOX_REST))
+			return false;
+	}
+	return slots_sound(image, SEG_SECTION_SLOTS4 + six, boxes);
+}
+
+static bool all_boxes_sound(const struct seg_image *image)
+{
+	return boxes_sound(image, 4) && boxes_sound(image, 6);
+}
+
+static bool bank_sound(const struct seg_bank *bank, uint32_t slots)
+{
+	for (unsigned int i = 0; i < SEG_BANK_TABLES; i++)
+		if (bank->shift[i] < 8 || bank->shift[i] > 31 || bank->base[i] > slots ||
+		    1ull << (32 - bank->shift[i]) > slots - bank->base[i])
+			return false;
+	return true;
+}
+
+static bool finder_sound(const struct seg_image *image, const struct seg_finder *finder, bool six)
+{
+	const struct seg_bank *banks = seg_section_items(image, SEG_SECTION_BANKS);
+	uint32_t n = image->section[SEG_SECTION_BANKS].count;
+	uint32_t words = seg_key_words(six ? 4 : 1);
+	uint32_t more = image->section[SEG_SECTION_RESTS].count > 1 ? SEG_KEY_EXTRAS : 0;
+
+	if (finder->box_first > finder->box_end ||
+	    finder->box_end > image->section[SEG_SECTION_BOXES4 + six].count || finder->first > n ||
+	    finder->count > n - finder->first ||
+	    (finder->words != words && finder->words != words + more))
+		return false;
+	for (uint32_t i = finder->first; i < finder->first + finder->count; i++)
+		if (!bank_sound(&banks[i], image->section[SEG_SECTION_SLOTS4 + six].count))
+			return false;
+	return true;
+}
+
+static bool finders_sound(const struct seg_image *image)
+{
+	const struct seg_finder *finder = seg_section_items(image, SEG_SECTION_FINDERS);
+	uint32_t n = image->section[SEG_SECTION_FINDERS].count;
+
+	if (n != seg_finder_of(SEG_STAGE_SHADOW, 0) && n != seg_finder_of(SEG_STAGE_MAX, 0))
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (!finder_sound(image, &finder[i], i / SEG_LANE_MAX % 2))
+			return false;
+	return true;
+}
+
+size_t seg_image_tables_size(const struct seg_image *image)
+{
+	size_t size = 0;
+
+	for (unsigned int i = SEG_SECTION_FINDERS; i <= SEG_SECTION_RESTS; i++)
+		size += image->section[i].count * seg_section_item_size(i);
+	return size;
 }
 
 /* In this order: each may rely on those before it. */
@@ -298,6 +394,9 @@ static const struct {
 	{names_sound, "a name"},
 	{failsafes_sound, "a failsafe"},
 	{lanes_sound, "a row"},
+	{rests_sound, "a rest"},
+	{all_boxes_sound, "a box"},
+	{finders_sound, "a table"},
 };
 
 int seg_image_check(const void *data, size_t size, struct seg_error *err)

@@ -18,14 +18,13 @@
 #include "cleanup.h"
 #include "error.h"
 
-#define SEG_IMAGE_VERSION  2
+#define SEG_IMAGE_VERSION  4
 #define SEG_IMAGE_SIZE_MAX (1u << 30)
 #define SEG_NAME_MAX       64 /* policy name, rule id, group, service; with the NUL */
 #define SEG_VLANS_MAX      4096
 #define SEG_IFACE_NONE     0 /* seg_flow.iface: no rule names this interface */
 #define SEG_ETHERTYPES_MAX 32
 #define SEG_MASKS_MAX      1024
-#define SEG_FAILSAFES_MAX  256 /* after unfolding: they are looked up one by one */
 
 /* Bits 1 << enum seg_direction. */
 #define SEG_DIRECTIONS_ANY ((1 << SEG_DIRECTION_MAX) - 1)
@@ -116,6 +115,9 @@ const char *seg_image_name(const struct seg_image *image);
 const char *seg_image_hash(const struct seg_image *image);
 
 size_t seg_image_size(const struct seg_image *image);
+
+/* Bytes of it that lookups read; the rest is names, places and rules one by one. */
+size_t seg_image_tables_size(const struct seg_image *image);
 
 const struct seg_defaults *seg_image_defaults(const struct seg_image *image);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * image_layout.h - the bytes of an image, for what writes, checks and reads
- * them: compile.c, image.c, classify.c. Nobody else includes this.
+ * them. Nobody else includes this.
  *
  * Rules are unfolded into rows, one for each combination of service, VLAN
- * and interface; rows lie in lanes by family and protocol, so that a lookup
- * scans only rows that its packet could match, in the rules' order. Groups of
- * addresses are sorted interval sets, each stored once.
+ * and interface; rows lie in lanes by family and protocol, in the rules' order.
+ * Groups of addresses are sorted interval sets, each stored once. Lookups do not
+ * read rows but boxes, which hash tables lead to.
  */
 #ifndef SEG_IMAGE_LAYOUT_H
 #define SEG_IMAGE_LAYOUT_H
@@ -68,9 +68,9 @@ struct seg_rule {
 	uint32_t id, file, line;
 	uint32_t from, to; /* sets */
 	uint8_t verdict;
-	uint8_t flags; /* enum seg_verdict_flag */
-	uint8_t stage; /* enum seg_stage */
-	uint8_t spare;
+	uint8_t flags;    /* enum seg_verdict_flag */
+	uint8_t stage;    /* enum seg_stage */
+	uint8_t by_place; /* it has no id of its own: "rule-7" is the seventh */
 	struct seg_limit limit;
 };
 
@@ -89,6 +89,79 @@ struct seg_failsafe {
 	uint8_t spare;
 };
 
+/* --- what finds the row: see key.h, tables.c, lookup.h ----------------------- */
+
+#define SEG_KEY_EXTRAS 3
+
+/*
+ * What a row asks beside addresses and ports: of the key's last words (key.h) these bits, and
+ * of the addresses that they are in a set, or SEG_SET_NONE. Item 0 asks nothing.
+ */
+struct seg_rest {
+	uint32_t mask[SEG_KEY_EXTRAS], value[SEG_KEY_EXTRAS];
+	uint32_t src_set, dst_set;
+};
+
+/*
+ * A row's addresses cut into boxes, or the hull of them with the sets in its rest. Behind it
+ * the bounds, most significant word first: source first and last, destination first and last.
+ * A finder's boxes are in the rules' order: of the boxes that hold a flow, the first decides.
+ */
+struct seg_box {
+	uint32_t next; /* box of its slot, 0: none */
+	uint32_t info; /* SEG_BOX_ */
+	uint16_t sport_first, sport_last, dport_first, dport_last;
+};
+
+#define SEG_BOX_RULE          0x0001ffffu
+#define SEG_BOX_PROTO         0x01fe0000u
+#define SEG_BOX_PROTO_SHIFT   17
+#define SEG_BOX_ANY_PROTO     (1u << 25)
+#define SEG_BOX_VERDICT_SHIFT 26 /* enum seg_verdict, two bits */
+#define SEG_BOX_LOG           (1u << 28)
+#define SEG_BOX_REST          (1u << 29) /* it asks more: see the section RESTS4, RESTS6 */
+#define SEG_BOXES_MAX         SEG_SLOT_BOX
+#define SEG_BOX_NONE          0xffffffffu
+
+/* Addresses of 1 or 4 words. */
+struct seg_box4 {
+	struct seg_box box;
+	uint32_t bound[4];
+};
+
+struct seg_box6 {
+	struct seg_box box;
+	uint32_t bound[16];
+};
+
+/* Slot of a table: the first box of those whose hash leads here, and a tag of it. 0: empty. */
+#define SEG_SLOT_BOX   0x00ffffffu
+#define SEG_SLOT_TAKEN 0x01000000u /* in every slot that is not empty */
+#define SEG_SLOT_TAG   0xfe000000u
+#define SEG_SLOT_ANY   0xff000000u /* boxes of several keys: the tag tells nothing */
+
+#define SEG_BANK_TABLES   8
+#define SEG_KEY_WORDS_MAX 12
+
+/* Hash tables that are asked at once: a column a table. One that is not used has two empty slots.
+ */
+struct seg_bank {
+	uint32_t mask[SEG_KEY_WORDS_MAX][SEG_BANK_TABLES]; /* of the key's words */
+	uint32_t shift[SEG_BANK_TABLES];                   /* 2^(32 - shift) slots */
+	uint32_t base[SEG_BANK_TABLES];                    /* the first slot */
+	uint32_t first;                                    /* the first box that is here */
+	uint32_t n;                                        /* tables */
+	uint32_t spare[14];
+};
+
+/* How a lane's rows of one stage are found: in banks first..first+count-1. */
+struct seg_finder {
+	uint32_t first, count;
+	uint32_t words;              /* of the key: the same for all of a family */
+	uint32_t box_first, box_end; /* its boxes, of the family's */
+	uint32_t spare;
+};
+
 enum seg_lane { SEG_LANE_TCP, SEG_LANE_UDP, SEG_LANE_ICMP, SEG_LANE_OTHER, SEG_LANE_MAX };
 
 /* id, member type */
@@ -100,6 +173,15 @@ enum seg_lane { SEG_LANE_TCP, SEG_LANE_UDP, SEG_LANE_ICMP, SEG_LANE_OTHER, SEG_L
 	X(IFACES, uint32_t)                                                                        \
 	X(NEEDS, struct seg_need_item)                                                             \
 	X(FAILSAFES, struct seg_failsafe)                                                          \
+	X(FINDERS, struct seg_finder)                                                              \
+	X(BANKS, struct seg_bank)                                                                  \
+	X(SLOTS4, uint32_t)                                                                        \
+	X(SLOTS6, uint32_t)                                                                        \
+	X(BOXES4, struct seg_box4)                                                                 \
+	X(BOXES6, struct seg_box6)                                                                 \
+	X(RESTS4, uint32_t)                                                                        \
+	X(RESTS6, uint32_t)                                                                        \
+	X(RESTS, struct seg_rest)                                                                  \
 	X(STRINGS, char)
 
 /* The lanes come first: lane l of family 4 is section l, of family 6 SEG_LANE_MAX + l. */
@@ -127,6 +209,11 @@ struct seg_image {
 SEG_ASSERT_SIZE(struct seg_row, 64);
 SEG_ASSERT_SIZE(struct seg_rule, 40);
 SEG_ASSERT_SIZE(struct seg_interval, 32);
+SEG_ASSERT_SIZE(struct seg_box4, 32);
+SEG_ASSERT_SIZE(struct seg_box6, 80);
+SEG_ASSERT_SIZE(struct seg_rest, 32);
+SEG_ASSERT_SIZE(struct seg_bank, 512);
+_Static_assert(SEG_RULES_MAX - 1 <= SEG_BOX_RULE, "a rule's number fits a box");
 _Static_assert(sizeof(struct seg_defaults) % 8 == 0, "no padding that could differ");
 _Static_assert(sizeof(struct seg_image) % 8 == 0, "the first section is aligned");
 
@@ -147,6 +234,18 @@ static inline unsigned int seg_lane_section(uint8_t family, enum seg_lane lane)
 	return (family == 4 ? 0 : SEG_LANE_MAX) + lane;
 }
 
+/* Finders: of each lane; behind them, where there are such rows, those of stage shadow. */
+static inline unsigned int seg_finder_of(enum seg_stage stage, unsigned int section)
+{
+	return stage * 2 * SEG_LANE_MAX + section;
+}
+
+/* Behind every box. */
+static inline const uint32_t *seg_box_bound(const struct seg_box *box)
+{
+	return (const uint32_t *)(box + 1);
+}
+
 /* What a row's bounds compare: all of an IPv4 address, the upper half of an IPv6 one. */
 static inline uint64_t seg_lane_unit(uint8_t family, struct seg_wide address)
 {
@@ -164,5 +263,15 @@ static inline int seg_wide_compare(struct seg_wide a, struct seg_wide b)
 		return a.high < b.high ? -1 : 1;
 	return a.low == b.low ? 0 : a.low < b.low ? -1 : 1;
 }
+
+/* Bytes of one of its items. */
+size_t seg_section_item_size(unsigned int section);
+
+/*
+ * An image with room for so many items of each section. What they are is left to the caller, and
+ * so is the header (seg_image_head()); seg_image_sum() is the last. -E2BIG, -ENOMEM.
+ */
+int seg_image_make(const uint32_t count[SEG_SECTION_MAX], struct seg_image **out);
+void seg_image_sum(struct seg_image *image);
 
 #endif

@@ -13,18 +13,14 @@
 
 #define AT(type, member) .offset = offsetof(struct type, member)
 #define TABLE_OF(rows)   .keys = rows, .n = SEG_ARRAY_SIZE(rows)
-#define INGRESS_ONLY     "remove it: this version filters what arrives, not what leaves"
 
 /* --- choices --------------------------------------------------------------- */
 
 static const struct seg_choice VERDICTS[] = {
 	{"allow", SEG_VERDICT_ALLOW, NULL}, {"deny", SEG_VERDICT_DENY, NULL}, {0}};
 
-static const struct seg_choice EGRESS_VERDICTS[] = {
-	{"allow", SEG_VERDICT_ALLOW, NULL}, {"deny", SEG_VERDICT_DENY, INGRESS_ONLY}, {0}};
-
 static const struct seg_choice DIRECTIONS[] = {{"ingress", 1 << SEG_INGRESS, NULL},
-					       {"egress", 1 << SEG_EGRESS, INGRESS_ONLY},
+					       {"egress", 1 << SEG_EGRESS, NULL},
 					       {"forward", 1 << SEG_FORWARD, NULL},
 					       {"any", SEG_DIRECTIONS_ANY, NULL},
 					       {0}};
@@ -53,9 +49,7 @@ static const struct seg_choice UNMATCHED[] = {
 	{0}};
 
 static const struct seg_choice STAGES[] = {
-	{"enforce", SEG_STAGE_ENFORCE, NULL},
-	{"shadow", SEG_STAGE_SHADOW, "remove the rule; --observe shadows the whole policy"},
-	{0}};
+	{"enforce", SEG_STAGE_ENFORCE, NULL}, {"shadow", SEG_STAGE_SHADOW, NULL}, {0}};
 
 static const struct seg_choice BOOLEANS[] = {{"true", 1, NULL}, {"false", 0, NULL}, {0}};
 
@@ -157,7 +151,7 @@ static const struct seg_policy_key DEFAULT_KEYS[] = {
 	 .help = "new flows from this host that no rule matches",
 	 .type = &SEG_TYPE_CHOICE,
 	 AT(seg_defaults, verdict[SEG_EGRESS]),
-	 .choices = EGRESS_VERDICTS},
+	 .choices = VERDICTS},
 	{.name = "forward",
 	 .help = "new flows through this host that no rule matches",
 	 .type = &SEG_TYPE_CHOICE,
@@ -379,9 +373,7 @@ static const struct seg_policy_key POLICY_KEYS[] = {
 	 .help = "services that are never cut off, whatever the rules say",
 	 .type = &SEG_TYPE_FAILSAFES,
 	 AT(seg_part, failsafe),
-	 .flags = SEG_KEY_BARE,
-	 .wish = "failsafe",
-	 .mend = "remove it, and let the first rule allow the service"},
+	 .flags = SEG_KEY_BARE},
 	{.name = "groups",
 	 .help = "names for addresses",
 	 .type = &SEG_TYPE_NAMES,

@@ -17,21 +17,26 @@ static void reset_sum(uint8_t *frame, const struct seg_packet *packet,
 		field->value = seg_fold(seg_sum_pseudo(frame, end, packet, span.length));
 }
 
-static void mend_checksum(uint8_t *frame, uint32_t size)
+void seg_frame_mend(uint8_t *frame, const struct seg_packet *packet)
 {
 	struct seg_sum_rule rule = {0};
-	struct seg_packet packet;
 	struct seg_wire16 *field;
 
-	if (seg_packet_parse(frame, frame + size, 0, SEG_FEATURE_VLAN, 0, &packet) != SEG_PARSED)
-		return;
-	if (seg_sum_rule(packet.proto, &rule)) {
-		field = seg_at(frame, frame + packet.end, packet.l4 + rule.field, sizeof(*field));
-		if (!field || (packet.proto == IPPROTO_UDP && !field->value))
+	if (seg_sum_rule(packet->proto, &rule)) {
+		field = seg_at(frame, frame + packet->end, packet->l4 + rule.field, sizeof(*field));
+		if (!field || (packet->proto == IPPROTO_UDP && !field->value))
 			return;
-		reset_sum(frame, &packet, &rule, field);
+		reset_sum(frame, packet, &rule, field);
 	}
-	seg_checksum_complete(frame, frame + packet.end, &packet);
+	seg_checksum_complete(frame, frame + packet->end, packet);
+}
+
+static void mend_checksum(uint8_t *frame, uint32_t size)
+{
+	struct seg_packet packet;
+
+	if (seg_packet_parse(frame, frame + size, 0, SEG_FEATURE_VLAN, 0, &packet) == SEG_PARSED)
+		seg_frame_mend(frame, &packet);
 }
 
 static uint32_t least(uint32_t a, uint32_t b)

@@ -16,6 +16,9 @@
 
 #define OUT_SIZE (SEG_REPLAY_FRAME_MAX + sizeof(struct seg_meta))
 
+/* What tc is given of a frame: a test run takes no more than a page, and it reads no more. */
+#define HEAD_MAX 1024
+
 static int refuse(int errnum, struct seg_error *err)
 {
 	return seg_error_set(err, errnum, "replay cannot run the real program: %s",
@@ -35,28 +38,51 @@ static int open_socket(struct seg_programs *programs, struct seg_error *err)
 	return r ? refuse(-r, err) : 0;
 }
 
-static int load(struct seg_programs *programs, const struct seg_tables *tables,
-		struct seg_constants constants, unsigned int direction, struct seg_error *err)
+static int map_word(struct seg_programs *programs, unsigned int direction, int map,
+		    struct seg_error *err)
 {
-	struct ingress_bpf *first = programs->ingress[SEG_INGRESS];
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	void *word;
+	void *word = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  map, 0);
 
-	constants.direction = (uint8_t)direction;
-	programs->ingress[direction] =
-		seg_ingress_load(tables, &constants, first ? seg_ingress_xsks(first) : -1, err);
-	if (!programs->ingress[direction])
-		return -EIO;
-	word = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
-		    seg_ingress_replay(programs->ingress[direction]), 0);
 	if (word == MAP_FAILED)
 		return refuse(errno, err);
 	programs->word[direction] = word;
 	return 0;
 }
 
+static int load_xdp(struct seg_programs *programs, const struct seg_tables *tables,
+		    const struct seg_constants *constants, const struct seg_failsafe_set *failsafe,
+		    struct seg_error *err)
+{
+	struct ingress_bpf *first = programs->ingress[SEG_INGRESS];
+	unsigned int direction = constants->direction;
+	struct ingress_bpf *ingress = seg_ingress_load(tables, constants, failsafe,
+						       first ? seg_ingress_xsks(first) : -1, err);
+
+	if (!ingress)
+		return -EIO;
+	programs->ingress[direction] = ingress;
+	programs->fd[direction] = seg_ingress_fd(ingress);
+	return map_word(programs, direction, seg_ingress_replay(ingress), err);
+}
+
+static int load_tc(struct seg_programs *programs, const struct seg_tables *tables,
+		   const struct seg_constants *constants, const struct seg_failsafe_set *failsafe,
+		   struct seg_error *err)
+{
+	const struct seg_port port = {.ask = 1}; /* any interface: nothing is sent there */
+
+	programs->egress = seg_egress_load(tables, constants, failsafe, &port, err);
+	if (!programs->egress)
+		return -EIO;
+	programs->fd[SEG_EGRESS] = seg_egress_fd(programs->egress);
+	return map_word(programs, SEG_EGRESS, seg_egress_replay(programs->egress), err);
+}
+
 int seg_programs_open(struct seg_programs *programs, const struct seg_tables *tables,
-		      const struct seg_constants *constants, unsigned int n, struct seg_error *err)
+		      const struct seg_constants *constants,
+		      const struct seg_failsafe_set *failsafe, unsigned int n,
+		      struct seg_error *err)
 {
 	int r = 0;
 
@@ -64,7 +90,8 @@ int seg_programs_open(struct seg_programs *programs, const struct seg_tables *ta
 	if (!programs->out)
 		return seg_error_set(err, ENOMEM, "out of memory");
 	for (unsigned int i = 0; !r && i < n; i++)
-		r = load(programs, tables, *constants, i, err);
+		r = (i == SEG_EGRESS ? load_tc : load_xdp)(programs, tables, &constants[i],
+							   failsafe, err);
 	if (!r)
 		r = open_socket(programs, err);
 	if (r)
@@ -81,6 +108,7 @@ void seg_programs_close(struct seg_programs *programs)
 			munmap(programs->word[i], page);
 		seg_ingress_free(programs->ingress[i]);
 	}
+	seg_egress_free(programs->egress);
 	seg_closep(&programs->xsk);
 	free(programs->out);
 	*programs = (struct seg_programs){.xsk = -1};
@@ -91,12 +119,15 @@ int seg_programs_run(struct seg_programs *programs, unsigned int direction, uint
 		     struct seg_error *err)
 {
 	struct seg_replay_word *word = programs->word[direction];
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = size,
-		    .data_out = programs->out, .data_size_out = OUT_SIZE);
+	bool head = direction == SEG_EGRESS && size > HEAD_MAX;
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame,
+		    .data_size_in = head ? HEAD_MAX : size, .data_out = programs->out,
+		    .data_size_out = OUT_SIZE);
 	int r;
 
 	word->now = now;
-	r = bpf_prog_test_run_opts(seg_ingress_fd(programs->ingress[direction]), &options);
+	word->length = size;
+	r = bpf_prog_test_run_opts(programs->fd[direction], &options);
 	if (r)
 		return seg_error_set(err, -r, "the kernel did not run the program on %u bytes: %s",
 				     size, strerror(-r));

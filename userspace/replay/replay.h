@@ -42,8 +42,9 @@ struct seg_replayed {
 	bool opened;           /* a session began with it */
 	uint16_t sport, dport; /* host order; 0: the protocol has none */
 	uint32_t rule;         /* or SEG_RULE_DEFAULT, SEG_RULE_NONE */
-	uint32_t bytes;        /* on the wire, Ethernet header included */
-	uint32_t ns;           /* that program and worker took */
+	uint32_t shadow; /* the rule of stage shadow that would have decided, or SEG_RULE_NONE */
+	uint32_t bytes;  /* on the wire, Ethernet header included */
+	uint32_t ns;     /* that program and worker took */
 	struct seg_address src, dst;
 };
 
@@ -53,16 +54,27 @@ struct seg_replay;
 int seg_replay_open(const struct seg_image *image, const struct seg_replay_options *options,
 		    struct seg_replay **out, struct seg_error *err);
 
-/* Judge one packet. -errno: the kernel refused to run the program. */
+/*
+ * Judge the next packet. A fragment waits for the rest of its datagram, and what came behind it is
+ * not told before it: seg_replay_next() says what became of the packets, each in its turn.
+ * -errno: the kernel refused to run the program, or out of memory.
+ */
 int seg_replay_packet(struct seg_replay *replay, const struct seg_capture_packet *packet,
-		      struct seg_replayed *out, struct seg_error *err);
+		      struct seg_error *err);
 
-/* Forget all sessions, and the time: the next packet is the first. */
+/* What became of the first packet that was not told yet. False: that is not known yet. */
+bool seg_replay_next(struct seg_replay *replay, struct seg_replayed *out);
+bool seg_replay_has_next(const struct seg_replay *replay);
+
+/* No packet comes any more: what still waits is out of time. */
+void seg_replay_end(struct seg_replay *replay);
+
+/* Forget all sessions, what waits, and the time: the next packet is the first. */
 void seg_replay_reset(struct seg_replay *replay);
 
 /*
  * What the datapath itself counted for a rule (SEG_RULE_DEFAULT: the default):
- * its sessions, dead ones included (invariant 8).
+ * its sessions, dead ones included (invariant 8). Zero where memory runs out.
  */
 struct seg_rule_count seg_replay_rule(const struct seg_replay *replay, uint32_t rule);
 

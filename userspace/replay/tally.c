@@ -26,6 +26,8 @@ static void add_rule(struct seg_tally *tally, const struct seg_replayed *packet)
 	unsigned int rules = seg_image_rules(tally->image);
 	struct seg_rule_tally *rule = &tally->rules[packet->rule < rules ? packet->rule : rules];
 
+	if (packet->shadow < rules)
+		tally->rules[packet->shadow].shadow++;
 	if (packet->rule == SEG_RULE_NONE)
 		return;
 	rule->packets++;
@@ -82,19 +84,32 @@ static json_t *reasons_json(const struct seg_tally *tally)
 	return json;
 }
 
+/* One of stage shadow says what it would do, too. */
+static json_t *rule_json(const struct seg_tally *tally, uint32_t index)
+{
+	unsigned int rules = seg_image_rules(tally->image);
+	const struct seg_rule_tally *rule = &tally->rules[index < rules ? index : rules];
+	struct seg_rule_info info = {.stage = SEG_STAGE_ENFORCE};
+	json_t *json = json_pack("{s:I, s:I, s:I, s:I}", "packets", (json_int_t)rule->packets,
+				 "bytes", (json_int_t)rule->bytes, "sessions",
+				 (json_int_t)rule->sessions, "shadow", (json_int_t)rule->shadow);
+
+	seg_image_rule_info(tally->image, index, &info);
+	if (info.stage == SEG_STAGE_SHADOW)
+		json_object_set_new(json, "would", json_string(seg_verdict_word(info.verdict)));
+	return json;
+}
+
 static json_t *rules_json(const struct seg_tally *tally)
 {
 	unsigned int rules = seg_image_rules(tally->image);
 	json_t *json = json_object();
 
 	for (unsigned int i = 0; i <= rules; i++) {
-		const struct seg_rule_tally *rule = &tally->rules[i];
 		uint32_t index = i < rules ? i : SEG_RULE_DEFAULT;
 
-		json_object_set_new(
-			json, seg_image_rule_id(tally->image, index),
-			json_pack("{s:I, s:I, s:I}", "packets", (json_int_t)rule->packets, "bytes",
-				  (json_int_t)rule->bytes, "sessions", (json_int_t)rule->sessions));
+		json_object_set_new(json, seg_image_rule_id(tally->image, index),
+				    rule_json(tally, index));
 	}
 	return json;
 }

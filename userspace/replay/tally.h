@@ -10,6 +10,7 @@
 
 struct seg_rule_tally {
 	uint64_t packets, bytes, sessions;
+	uint64_t shadow; /* packets that it would have decided */
 };
 
 struct seg_tally {

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * classbench_sets.h - ClassBench sets of $XDPSEG_CORPUS, with their traces and the rule that is
+ * expected for each line of them; as policies too.
+ *
+ * Sets use some protocols without ports as if they had: these are renamed.
+ */
+#ifndef SEG_CLASSBENCH_SETS_H
+#define SEG_CLASSBENCH_SETS_H
+
+#include <stdio.h>
+
+#include "classify.h"
+
+struct seg_classbench_rule {
+	uint32_t src, dst; /* host order */
+	unsigned int src_len, dst_len, sport[2], dport[2];
+	uint8_t proto;
+	bool any_proto;
+};
+
+struct seg_classbench {
+	char *text; /* the policy */
+	size_t text_len;
+	struct seg_classbench_rule *rule;
+	struct seg_flow *flows;
+	long *expected; /* rule, or -1 */
+	unsigned int rules, n;
+};
+
+/* The next set that rules.tsv names: its path without endings. 0: no more. */
+int seg_classbench_next(FILE *list, const char *corpus, char *base, size_t size);
+
+/* -1: no rules or no trace. */
+int seg_classbench_read(struct seg_classbench *set, const char *base);
+void seg_classbench_free(struct seg_classbench *set);
+
+#endif

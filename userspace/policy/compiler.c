@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * compiler.c - what is kept only grows: sets, strings and rests of rules that went stay where they
+ * are, so that every image that came of it holds. Where too much has gathered, or anything is out
+ * of the ordinary, the answer is to compile anew.
+ */
+#include "compiler.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "splice.h"
+
+/* Boxes that are added until all are compiled anew: tables are made for those that were there. */
+#define ADDED_LEAST 256
+#define ADDED_SHARE 4 /* a quarter */
+
+struct seg_compiler {
+	struct seg_build build;
+	unsigned int users;
+	bool some_by_place;             /* rules without an id of their own... */
+	bool some_place_like;           /* ...and one whose id looks as if it had none */
+	SEG_VECTOR(uint32_t) place_ids; /* strings: what the i-th rule is called if it has no id */
+	uint32_t added;
+};
+
+/* --- open ------------------------------------------------------------------------ */
+
+/* "rule-7" */
+static bool place_like(const char *id)
+{
+	if (strncmp(id, "rule-", 5) != 0)
+		return false;
+	return id[5] && id[5 + strspn(id + 5, "0123456789")] == '\0';
+}
+
+static int ids_look(struct seg_compiler *c, const struct seg_image *image)
+{
+	const struct seg_rule *rule = seg_section_items(image, SEG_SECTION_RULES);
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < seg_image_rules(image); i++) {
+		bool by_place = rule[i].by_place;
+
+		c->some_by_place |= by_place;
+		c->some_place_like |= !by_place && place_like(seg_image_rule_id(image, i));
+		r = SEG_PUSH(&c->place_ids, by_place ? rule[i].id : SEG_SPLICE_NONE);
+	}
+	return r;
+}
+
+#define FORGET(v)                                                                                  \
+	do {                                                                                       \
+		free((v).item);                                                                    \
+		memset(&(v), 0, sizeof(v));                                                        \
+	} while (0)
+
+/* What the image has, and what only the rules' texts were for. */
+static void rules_forget(struct seg_build *b)
+{
+	for (unsigned int i = 0; i < 2 * SEG_LANE_MAX; i++)
+		FORGET(b->lanes[i]);
+	for (int six = 0; six < 2; six++) {
+		FORGET(b->slots[six]);
+		FORGET(b->boxes[six]);
+		FORGET(b->box_rests[six]);
+	}
+	FORGET(b->rules);
+	FORGET(b->finders);
+	FORGET(b->banks);
+	FORGET(b->parser.model.whole.rules);
+	FORGET(b->parser.sources);
+	seg_index_free(&b->id_index);
+}
+
+static struct seg_compiler *compiler_make(const struct seg_policy_loader *loader,
+					  struct seg_error *err)
+{
+	struct seg_compiler *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->users = 1;
+	c->build.parser.loader = loader;
+	c->build.parser.sources.err = err;
+	return c;
+}
+
+int seg_compiler_open(const struct seg_policy_file *file, const struct seg_policy_loader *loader,
+		      struct seg_compiler **out, struct seg_image **image, struct seg_error *err)
+{
+	_cleanup_compiler_ struct seg_compiler *c = compiler_make(loader, err);
+	_cleanup_image_ struct seg_image *made = NULL;
+	int r = c ? seg_build_run(&c->build, file, &made) : -ENOMEM;
+
+	if (!r)
+		r = ids_look(c, made);
+	if (r)
+		return seg_error_set(err, -r, "%s: not enough memory", file->name);
+	rules_forget(&c->build);
+	c->build.parser.loader = NULL;
+	*out = TAKE(c);
+	*image = TAKE(made);
+	return 0;
+}
+
+struct seg_compiler *seg_compiler_ref(struct seg_compiler *compiler)
+{
+	compiler->users++;
+	return compiler;
+}
+
+void seg_compiler_unref(struct seg_compiler *c)
+{
+	if (!c || --c->users)
+		return;
+	seg_build_free(&c->build);
+	free(c->place_ids.item);
+	free(c);
+}
+
+/* --- the text ---------------------------------------------------------------------- */
+
+struct line {
+	size_t at, end; /* behind its newline, or the text's end */
+	size_t indent;
+};
+
+/* A line, from 1, where an item of a list begins. */
+static int line_find(const struct seg_policy_file *text, uint32_t number, struct line *out)
+{
+	const char *at = text->text, *end = at + text->len, *next;
+
+	for (; number > 1 && at < end; number--) {
+		next = memchr(at, '\n', (size_t)(end - at));
+		at = next ? next + 1 : end;
+	}
+	if (at == end)
+		return -EAGAIN;
+	next = memchr(at, '\n', (size_t)(end - at));
+	out->at = (size_t)(at - text->text);
+	out->end = next ? (size_t)(next + 1 - text->text) : text->len;
+	for (out->indent = 0; at < end && *at == ' '; at++)
+		out->indent++;
+	return end - at > 2 && at[0] == '-' && at[1] == ' ' ? 0 : -EAGAIN;
+}
+
+/* Is all of a rule on this line? A bracket that does not close here is none that can be read. */
+static bool line_is_rule(const struct seg_policy_file *text, const struct line *line)
+{
+	const char *at = text->text + line->at + line->indent + 2;
+	_cleanup_free_ char *rule = strndup(at, line->end - (size_t)(at - text->text)),
+			    *normal = NULL;
+	char id[SEG_NAME_MAX];
+
+	return rule && *rule == '{' && !seg_patch_read(rule, &normal, id, NULL);
+}
+
+/* Of the policy's own file. */
+static int rule_line(const struct seg_image *image, const struct seg_policy_file *text,
+		     uint32_t rule, bool whole, struct line *out)
+{
+	struct seg_rule_info info;
+
+	if (seg_image_rule_info(image, rule, &info) || *info.file ||
+	    line_find(text, info.line, out))
+		return -EAGAIN;
+	return !whole || line_is_rule(text, out) ? 0 : -EAGAIN;
+}
+
+/* What goes from a text and what comes into it. */
+struct text_edit {
+	struct line gone; /* at = end: nothing */
+	size_t at; /* the new line, not within the one that goes; before it, if they are one */
+	uint32_t indent;
+	bool newline;  /* the last line has none yet */
+	uint32_t line; /* its number, in the new text */
+};
+
+/* Before the rule `place`, or behind the last. */
+static int text_place(const struct seg_image *image, const struct seg_policy_file *text,
+		      const struct seg_patch_places *at, struct text_edit *edit)
+{
+	uint32_t rules = seg_image_rules(image);
+	bool last = at->place >= rules;
+	uint32_t beside = last ? rules - 1 : at->place;
+	struct seg_rule_info info;
+	struct line line;
+	int r = rules ? rule_line(image, text, beside, last, &line) : -EAGAIN;
+
+	if (r)
+		return r;
+	seg_image_rule_info(image, beside, &info);
+	edit->at = last ? line.end : line.at;
+	edit->indent = (uint32_t)line.indent;
+	edit->newline = last && beside != at->old && text->text[line.end - 1] != '\n';
+	edit->line = info.line + last - (at->old != SEG_PATCH_NO_RULE && at->old < at->place);
+	return 0;
+}
+
+static char *copy(char *to, const struct seg_policy_file *text, size_t from, size_t end)
+{
+	memcpy(to, text->text + from, end - from);
+	return to + (end - from);
+}
+
+/* `rule`: "{...}\n", or NULL. */
+static char *line_put(char *to, const struct text_edit *edit, const char *rule)
+{
+	if (!rule)
+		return to;
+	if (edit->newline)
+		*to++ = '\n';
+	memset(to, ' ', edit->indent);
+	to += edit->indent;
+	return stpcpy(stpcpy(to, "- "), rule);
+}
+
+static int text_write(const struct seg_policy_file *text, const struct text_edit *edit,
+		      const char *rule, struct seg_patched *out)
+{
+	size_t more = rule ? strlen(rule) + edit->indent + 3 : 0;
+	char *made = malloc(text->len + more + 1), *to = made;
+
+	if (!made)
+		return -ENOMEM;
+	if (edit->at <= edit->gone.at) {
+		to = copy(to, text, 0, edit->at);
+		to = line_put(to, edit, rule);
+		to = copy(to, text, edit->at, edit->gone.at);
+	} else {
+		to = copy(to, text, 0, edit->gone.at);
+		to = copy(to, text, edit->gone.end, edit->at);
+		to = line_put(to, edit, rule);
+	}
+	to = copy(to, text, edit->at > edit->gone.end ? edit->at : edit->gone.end, text->len);
+	*to = '\0';
+	out->text = made;
+	out->len = (size_t)(to - made);
+	return out->len <= SEG_POLICY_TEXT_MAX / 2 ? 0 : -EAGAIN;
+}
+
+static int text_change(const struct seg_image *image, const struct seg_policy_file *text,
+		       const struct seg_patch_places *at, const char *rule, uint32_t *line,
+		       struct seg_patched *out)
+{
+	struct text_edit edit = {0};
+	int r = 0;
+
+	if (rule)
+		r = text_place(image, text, at, &edit);
+	if (!r && at->old != SEG_PATCH_NO_RULE)
+		r = rule_line(image, text, at->old, true, &edit.gone);
+	else
+		edit.gone = (struct line){edit.at, edit.at, 0};
+	if (!r && !rule)
+		edit.at = edit.gone.end;
+	*line = edit.line;
+	return r ? r : text_write(text, &edit, rule, out);
+}
+
+/* --- the rule ----------------------------------------------------------------------- */
+
+/* Its words are put behind those that are kept. What apply would refuse is not for here. */
+static int rule_parse(struct seg_build *b, const char *rule, struct seg_rule_text *out)
+{
+	_cleanup_free_ char *text = NULL;
+	struct seg_part kept = b->parser.model.whole;
+	uint32_t wishes = b->parser.model.wishes.n;
+	int len = asprintf(&text, "version: 1\nrules:\n- %s", rule), r;
+	const struct seg_policy_file file = {"rule", text, (size_t)len};
+
+	if (len < 0) {
+		text = NULL;
+		return -ENOMEM;
+	}
+	r = seg_parser_run(&b->parser, &file);
+	seg_reader_close(&b->parser.reader);
+	if (!r && (b->parser.model.whole.rules.n != 1 || b->parser.model.wishes.n != wishes))
+		r = -EAGAIN;
+	if (!r)
+		*out = *b->parser.model.whole.rules.item;
+	b->parser.model.wishes.n = wishes;
+	seg_part_free(&b->parser.model.whole);
+	b->parser.model.whole = kept;
+	return r;
+}
+
+/* Nothing of the rule before is left, but what is kept. */
+static void build_clear(struct seg_build *b, const struct seg_image *image)
+{
+	b->rows = 0;
+	for (unsigned int i = 0; i < 2 * SEG_LANE_MAX; i++) {
+		b->lanes[i].n = 0;
+		b->rows += image->section[i].count;
+	}
+	for (int six = 0; six < 2; six++) {
+		b->boxes[six].n = 0;
+		b->box_rests[six].n = 0;
+	}
+	b->rules.n = 0;
+	b->vlans.n = 0;
+	b->work = 0;
+}
+
+static int rule_unfold(struct seg_build *b, const char *rule, struct seg_rule *out)
+{
+	struct seg_rule_text text = {0};
+	int r = rule_parse(b, rule, &text);
+
+	if (!r) {
+		*out = seg_rule_of(&text);
+		r = SEG_PUSH(&b->rules, *out);
+	}
+	if (!r)
+		r = seg_rule_unfold(b, &text, 0, out);
+	/* seg_parser_run() took the rule's text, which goes. */
+	FORGET(b->parser.sources);
+	return r;
+}
+
+/* --- VLANs -------------------------------------------------------------------------- */
+
+static int vlans_of_rows(struct seg_build *b, const struct seg_image *image, unsigned int lane,
+			 uint32_t gone)
+{
+	const struct seg_row *row = seg_section_items(image, lane);
+	const struct seg_row *end = row + image->section[lane].count;
+	struct seg_vlan last = {0};
+
+	for (; row < end; row++) {
+		if (row->rule == gone || !row->vlan[0] ||
+		    !memcmp(row->vlan, last.tag, sizeof(last.tag)))
+			continue;
+		memcpy(last.tag, row->vlan, sizeof(last.tag));
+		if (SEG_PUSH(&b->vlans, last))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Those that rules name which are left, beside the new one's, which are there. */
+static int vlans_gather(struct seg_build *b, const struct seg_image *image, uint32_t gone)
+{
+	int r = 0;
+
+	if (!b->vlans.n && !image->section[SEG_SECTION_VLANS].count)
+		return 0;
+	for (unsigned int i = 0; !r && i < 2 * SEG_LANE_MAX; i++)
+		r = vlans_of_rows(b, image, i, gone);
+	return r ? r : seg_build_sort_vlans(b);
+}
+
+/* --- ids ---------------------------------------------------------------------------- */
+
+/* What rules are called that have no id, up to the n-th. */
+static int place_ids_make(struct seg_compiler *c, uint32_t n)
+{
+	char id[SEG_NAME_MAX];
+	int r = 0;
+
+	while (!r && c->place_ids.n < n)
+		r = SEG_PUSH(&c->place_ids, SEG_SPLICE_NONE);
+	for (uint32_t i = 0; !r && i < n; i++) {
+		if (c->place_ids.item[i] != SEG_SPLICE_NONE)
+			continue;
+		snprintf(id, sizeof(id), "rule-%u", i + 1);
+		r = seg_build_string(&c->build, id, strlen(id), &c->place_ids.item[i]);
+	}
+	return r;
+}
+
+/* No two rules may have the same: where it takes more than a look to tell, all is compiled. */
+static int id_check(const struct seg_compiler *c, const struct seg_image *image,
+		    const struct seg_patch_places *at, const char *id)
+{
+	uint32_t first = *id ? seg_image_rule_find(image, id) : SEG_RULE_DEFAULT;
+
+	if (c->some_place_like || place_like(id) || !strcmp(id, "default") || !strcmp(id, "-"))
+		return -EAGAIN;
+	return first == SEG_RULE_DEFAULT || first == at->old ? 0 : -EAGAIN;
+}
+
+static int id_give(struct seg_compiler *c, struct seg_splice *splice, const char *id)
+{
+	bool before = splice->gone != SEG_SPLICE_NONE && splice->gone < splice->place;
+	int r = 0;
+
+	c->some_by_place |= splice->rule.by_place;
+	if (c->some_by_place)
+		r = place_ids_make(c, seg_image_rules(splice->old) + 1);
+	splice->place_ids = c->place_ids.item;
+	if (r || splice->place == SEG_SPLICE_NONE)
+		return r;
+	if (!splice->rule.by_place)
+		return seg_build_string(&c->build, id, strlen(id), &splice->rule.id);
+	splice->rule.id = c->place_ids.item[splice->place - before];
+	return 0;
+}
+
+/* --- pieces --------------------------------------------------------------------------- */
+
+static bool has_shadow(const struct seg_image *image)
+{
+	return image->section[SEG_SECTION_FINDERS].count > seg_finder_of(SEG_STAGE_SHADOW, 0);
+}
+
+static int pieces_make(struct seg_splice *splice)
+{
+	enum seg_stage last = has_shadow(splice->old) ? SEG_STAGE_SHADOW : SEG_STAGE_ENFORCE;
+	int r = 0;
+
+	for (enum seg_stage stage = 0; stage <= last; stage++)
+		for (unsigned int i = 0; !r && i < 2 * SEG_LANE_MAX; i++)
+			r = seg_pieces_make(splice->build, i, stage,
+					    &splice->pieces[seg_finder_of(stage, i)]);
+	return r;
+}
+
+static void pieces_free(struct seg_splice *splice)
+{
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(splice->pieces); i++)
+		seg_pieces_free(&splice->pieces[i]);
+}
+
+/* Tables that were made for what was there hold so much more, and not for ever. */
+static bool few_enough(struct seg_compiler *c, const struct seg_image *image)
+{
+	uint32_t had =
+		image->section[SEG_SECTION_BOXES4].count + image->section[SEG_SECTION_BOXES6].count;
+	uint32_t more = c->build.box_rests[0].n + c->build.box_rests[1].n + 1;
+
+	c->added += more;
+	return c->added <= ADDED_LEAST + had / ADDED_SHARE;
+}
+
+/* --- all of it ------------------------------------------------------------------------- */
+
+/* A shadow rule is one of the first so many. */
+static bool shadows_stand(const struct seg_image *image)
+{
+	const struct seg_rule *rule = seg_section_items(image, SEG_SECTION_RULES);
+
+	for (uint32_t i = SEG_SHADOW_MAX; i < seg_image_rules(image); i++)
+		if (rule[i].stage == SEG_STAGE_SHADOW)
+			return false;
+	return seg_image_rules(image) <= SEG_RULES_MAX;
+}
+
+static int splice_run(struct seg_compiler *c, struct seg_splice *splice, struct seg_patched *out)
+{
+	XXH128_hash_t *texts = c->build.texts_sum.item;
+	_cleanup_image_ struct seg_image *image = NULL;
+	int r = seg_image_splice(splice, &image);
+
+	if (r)
+		return r;
+	if (!shadows_stand(image))
+		return -EAGAIN;
+	texts[0] = XXH3_128bits(out->text, out->len);
+	seg_image_head(image, splice->old->name, &splice->old->defaults, texts,
+		       c->build.texts_sum.n);
+	seg_image_sum(image);
+	out->image = TAKE(image);
+	return 0;
+}
+
+/* `rule`: "{...}\n", or NULL. */
+static int rule_change(struct seg_compiler *c, const struct seg_image *image,
+		       const struct seg_patch_places *at, const char *rule, uint32_t line,
+		       struct seg_patched *out)
+{
+	uint32_t rules = seg_image_rules(image);
+	_cleanup_(pieces_free) struct seg_splice splice = {.old = image,
+							   .gone = at->old,
+							   .place = !rule ? SEG_SPLICE_NONE
+								    : at->place < rules ? at->place
+											: rules,
+							   .build = &c->build};
+	const struct seg_rule *others = seg_section_items(image, SEG_SECTION_RULES);
+	int r = 0;
+
+	build_clear(&c->build, image);
+	if (rule)
+		r = rule_unfold(&c->build, rule, &splice.rule);
+	splice.rule.line = line;
+	splice.rule.file = others[rules - 1].file;
+	if (!r && splice.rule.stage == SEG_STAGE_SHADOW && !has_shadow(image))
+		r = -EAGAIN;
+	if (!r)
+		r = pieces_make(&splice);
+	if (!r && !few_enough(c, image))
+		r = -EAGAIN;
+	if (!r)
+		r = vlans_gather(&c->build, image, at->old);
+	if (!r)
+		r = id_give(c, &splice, out->id);
+	return r ? r : splice_run(c, &splice, out);
+}
+
+static int patch_try(struct seg_compiler *c, const struct seg_image *image,
+		     const struct seg_policy_file *text, const struct seg_patch *patch,
+		     struct seg_patched *out)
+{
+	_cleanup_free_ char *line = NULL;
+	const char *rule = NULL;
+	struct seg_patch_places at;
+	uint32_t number = 0;
+	int r = 0;
+
+	if (patch->rule)
+		r = seg_patch_read(patch->rule, &line, out->id, NULL);
+	else
+		snprintf(out->id, sizeof(out->id), "%s", patch->removed);
+	if (!r)
+		r = seg_patch_find(image, patch, out->id, &at, NULL);
+	if (!r && (!seg_image_rules(image) || image->section[SEG_SECTION_NEEDS].count))
+		r = -EAGAIN;
+	if (!r)
+		r = id_check(c, image, &at, out->id);
+	if (line)
+		rule = line + strspn(line, " -");
+	if (!r)
+		r = text_change(image, text, &at, rule, &number, out);
+	return r ? r : rule_change(c, image, &at, rule, number, out);
+}
+
+int seg_compiler_patch(struct seg_compiler *compiler, const struct seg_image *image,
+		       const struct seg_policy_file *text, const struct seg_patch *patch,
+		       struct seg_patched *out)
+{
+	struct seg_patched made = {0};
+	int r = patch_try(compiler, image, text, patch, &made);
+
+	if (!r) {
+		*out = made;
+		return 0;
+	}
+	free(made.text);
+	return r == -ENOMEM ? r : -EAGAIN;
+}
