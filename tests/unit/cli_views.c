@@ -12,6 +12,8 @@
 #include "error_json.h"
 #include "packet_lines.h"
 #include "rates.h"
+#include "session_row.h"
+#include "session_table.h"
 #include "view.h"
 
 static void golden_path(const char *name, const char *extension, char *path, size_t size)
@@ -91,30 +93,77 @@ TEST(views, status)
 	check_view("status-shared", "status-shared", seg_view_status, false);
 }
 
+/* The sessions of the golden file. */
+static struct seg_session_lines golden_sessions(void)
+{
+	_cleanup_fclose_ FILE *from = NULL;
+	_cleanup_free_ char *line = NULL;
+	struct seg_session_lines lines = {0};
+	char path[512];
+	size_t size = 0;
+	ssize_t n;
+
+	golden_path("sessions", "tsv", path, sizeof(path));
+	from = fopen(path, "r");
+	check_that(from != NULL, "no %s", path);
+	while ((n = getline(&line, &size, from)) > 0) {
+		line[n - 1] = '\0';
+		check_eq(seg_session_lines_add(&lines, line, (size_t)n - 1), 0);
+	}
+	return lines;
+}
+
 TEST(views, sessions)
 {
-	check_view("sessions", "sessions", seg_view_sessions, false);
-	check_view("empty", "sessions-none", seg_view_sessions, false);
+	_cleanup_session_lines_ struct seg_session_lines lines = golden_sessions();
+	const struct seg_session_lines none = {0};
+	_cleanup_free_ char *text = NULL, *nothing = NULL;
+	struct seg_view view = {0};
+	size_t size;
+
+	view.to = open_memstream(&text, &size);
+	check_eq(seg_view_sessions(&view, &lines), 0);
+	fclose(view.to);
+	check_golden("sessions", text);
+	view.to = open_memstream(&nothing, &size);
+	check_eq(seg_view_sessions(&view, &none), 0);
+	fclose(view.to);
+	check_golden("sessions-none", nothing);
 }
 
 /* Row by row: only the first goes through the library, and the columns are hers. */
 TEST(views, sessions_in_pieces)
 {
-	_cleanup_free_ char *text = NULL;
-	json_auto_t *sessions = golden_json("sessions");
+	_cleanup_session_lines_ struct seg_session_lines all = golden_sessions(), piece = {0};
 	struct seg_session_widths widths = {0};
+	_cleanup_free_ char *text = NULL;
 	struct seg_view view = {0};
-	json_t *session;
-	size_t size, i;
+	const char *field[SEG_ROW_FIELDS], *next = all.text.item;
+	size_t size;
 
 	view.to = open_memstream(&text, &size);
-	json_array_foreach (sessions, i, session) {
-		json_auto_t *piece = json_pack("[O]", session);
+	for (uint32_t i = 0; i < all.n; i++) {
+		const char *row = next;
 
-		check_eq(seg_view_session_rows(&view, piece, &widths), 0);
+		next = seg_row_fields(row, field);
+		piece = (struct seg_session_lines){{(char *)row, (uint32_t)(next - row), 0}, 1};
+		check_eq(seg_view_session_rows(&view, &piece, &widths), 0);
 	}
+	piece = (struct seg_session_lines){0};
 	fclose(view.to);
 	check_golden("sessions-pieces", text);
+}
+
+TEST(views, what_is_no_session_is_not_taken)
+{
+	_cleanup_session_lines_ struct seg_session_lines lines = {0};
+	char few[] = "tcp\t192.0.2.1",
+	     many[] = "1\t2\t3\t4\t5\t6\t7\t8\t9\t10\t11\t12\t13\t14\t15\t16\t17";
+
+	check_eq(seg_session_lines_add(&lines, few, strlen(few)), -EPROTO);
+	check_eq(seg_session_lines_add(&lines, many, strlen(many)), -EPROTO);
+	check_str_eq(few, "tcp\t192.0.2.1");
+	check_eq(lines.n, 0);
 }
 
 TEST(views, stats)

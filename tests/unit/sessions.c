@@ -11,8 +11,10 @@
 #include "policy.h"
 #include "server.h"
 #include "session.h"
+#include "session_row.h"
 #include "sessions.h"
 #include "table_reap.h"
+#include "text.h"
 
 #define BUCKETS 12288
 #define SLOTS   (BUCKETS * SEG_BUCKET_SLOTS)
@@ -116,15 +118,20 @@ static bool read_piece(struct stream *stream, size_t size)
 	return n > 0;
 }
 
+static void read_to_end(struct stream *stream, size_t size)
+{
+	while (read_piece(stream, size))
+		;
+	check(!read_piece(stream, size)); /* and it stays at its end */
+	stream->stream.close(&stream->stream);
+}
+
 /* All that is left of it, as JSON. */
 static json_t *rest_of(struct stream *stream, size_t size)
 {
 	json_t *json;
 
-	while (read_piece(stream, size))
-		;
-	check(!read_piece(stream, size)); /* and it stays at its end */
-	stream->stream.close(&stream->stream);
+	read_to_end(stream, size);
 	json = json_loadb(stream->text, stream->used, 0, NULL);
 	check_that(json_is_array(json), "no JSON: %.*s", (int)stream->used, stream->text);
 	return json;
@@ -164,6 +171,53 @@ TEST(list, is_json_however_it_is_cut)
 	json_auto_t *expected = json_loads(ROW, 0, NULL);
 
 	check(json_equal(json_array_get(rows, 3), expected));
+	end();
+}
+
+/* A number, or text, of a row in either form. */
+static void check_field(const json_t *member, const char *field)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(member));
+	check_str_eq(field, json_is_string(member) ? json_string_value(member) : number);
+}
+
+/* The n-th member in JSON's order, that of "orig" and "reply" being their own members'. */
+static void check_fields(const json_t *row, const char *const *field)
+{
+	const char *name;
+	json_t *member, *count;
+
+	json_object_foreach ((json_t *)row, name, member) {
+		if (!json_is_object(member)) {
+			check_field(member, *field++);
+			continue;
+		}
+		json_object_foreach (member, name, count)
+			check_field(count, *field++);
+	}
+}
+
+TEST(list, is_the_same_between_tabs)
+{
+	static struct stream stream;
+	const char *field[SEG_ROW_FIELDS];
+	size_t i = 0;
+
+	begin();
+	for (size_t n = 0; n < 40; n++)
+		put((uint32_t)(n * 97), (uint16_t)n);
+	json_auto_t *rows = list("{}", SMALL);
+	open_list(&stream, "{\"form\":\"tabbed\"}");
+	read_to_end(&stream, SMALL);
+	stream.text[stream.used] = '\0';
+	for (char *line = strtok(stream.text, "\n"); line; line = strtok(NULL, "\n"), i++) {
+		check(seg_row_split(line));
+		seg_row_fields(line, field);
+		check_fields(json_array_get(rows, i), field);
+	}
+	check_eq(i, 40);
 	end();
 }
 
@@ -266,6 +320,8 @@ TEST(list, what_is_refused)
 		"{\"sort\":7}",
 		"{\"limit\":0}",
 		"{\"limit\":\"x\"}",
+		"{\"form\":\"xml\"}",
+		"{\"form\":7}",
 		"{\"filter\":{\"rule\":[\"two\"]}}",
 		"{\"filter\":{\"iface\":[\"eth0\"]}}",
 		"{\"filter\":7}",
@@ -371,8 +427,8 @@ TEST(json, text_is_escaped)
 		check_that(json_is_string(json), "%s", to);
 		check_str_eq(json_string_value(json), TEXTS[i]);
 	}
-	*seg_json_put_number(to, 0) = '\0';
+	*seg_number_put(to, 0) = '\0';
 	check_str_eq(to, "0");
-	*seg_json_put_number(to, UINT64_MAX) = '\0';
+	*seg_number_put(to, UINT64_MAX) = '\0';
 	check_str_eq(to, "18446744073709551615");
 }

@@ -95,6 +95,22 @@ int seg_count_parse(const char *text, size_t len, uint64_t max, uint64_t *out)
 	return 0;
 }
 
+#define DIGITS_MAX 20 /* of a number of 64 bits */
+
+char *seg_number_put(char *to, uint64_t number)
+{
+	char digits[DIGITS_MAX], *at = digits + DIGITS_MAX;
+	size_t n;
+
+	do {
+		*--at = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	n = (size_t)(digits + DIGITS_MAX - at);
+	memcpy(to, at, n);
+	return to + n;
+}
+
 const char *seg_count_print(uint64_t count, char *to)
 {
 	static const char *const UNITS[] = {"", "k", "M", "G"};

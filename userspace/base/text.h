@@ -20,6 +20,9 @@ int seg_number_parse(const char *text, size_t len, uint64_t max, uint64_t *out);
 /* "64k", "1M", "2G" (powers of 1000), "200". -EINVAL, -ERANGE. */
 int seg_count_parse(const char *text, size_t len, uint64_t max, uint64_t *out);
 
+/* In decimal, no NUL behind it: 20 digits at most. Returns where the next text goes. */
+char *seg_number_put(char *to, uint64_t number);
+
 #define SEG_COUNT_TEXT_MAX 24
 
 /* The largest unit that divides it: "64k", "1M". Returns `to`, of SEG_COUNT_TEXT_MAX bytes. */

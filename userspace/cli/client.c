@@ -73,6 +73,8 @@ static int report_transfer(CURL *curl, CURLcode code, const char *runtime_dir,
 
 /* --- one request --------------------------------------------------------------- */
 
+#define PIECE_SIZE 262144L
+
 /* What comes back is taken in pieces, as libcurl hands them out. */
 typedef size_t (*taking)(char *text, size_t one, size_t n, void *to);
 
@@ -95,6 +97,7 @@ static int try_transfer(const char *runtime_dir, const char *path, const char *b
 	curl_easy_setopt(curl, CURLOPT_EXPECT_100_TIMEOUT_MS, 0L);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, to);
+	curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, PIECE_SIZE);
 	if (body)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
 	r = report_transfer(curl, curl_easy_perform(curl), runtime_dir, err);
@@ -254,8 +257,9 @@ static int take_line(struct lines *lines, const char *text, size_t len, bool who
 		return -ENOMEM;
 	if (!whole)
 		return 0;
+	len = lines->used;
 	lines->used = 0;
-	return lines->line(lines->data, lines->rest);
+	return lines->line(lines->data, lines->rest, len);
 }
 
 /* libcurl: anything but n ends the transfer. */

@@ -20,10 +20,10 @@ int seg_client_call(const char *runtime_dir, const char *path, const json_t *bod
 		    struct seg_error *err);
 
 /*
- * The same, for a reply that comes line by line: each is given to `line`, without its newline,
- * as it arrives; a negative return ends it all and is returned.
+ * The same, for a reply that comes line by line: each is given to `line` as it arrives, a NUL in
+ * place of its newline, to write in as it likes; a negative return ends it all and is returned.
  */
-typedef int (*seg_client_line)(void *data, const char *line);
+typedef int (*seg_client_line)(void *data, char *line, size_t len);
 int seg_client_stream(const char *runtime_dir, const char *path, const json_t *body,
 		      seg_client_line line, void *data, struct seg_error *err);
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* session_table.c - sessions as a table, on terminals of every width. */
+#include "session_table.h"
+
 #include <errno.h>
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "columns.h"
 #include "humanise.h"
-#include "view.h"
+#include "session_row.h"
 
 #define ENDPOINT_MAX 64
 
@@ -28,7 +29,7 @@ enum {
 	IFACE
 };
 
-_Static_assert(IFACE + 1 == SEG_SESSION_COLUMNS, "view.h counts the columns");
+_Static_assert(IFACE + 1 == SEG_SESSION_COLUMNS, "session_table.h counts the columns");
 
 static const struct seg_column COLUMNS[] = {
 	[PROTO] = {"PROTO", false},     [STATE] = {"STATE", false},
@@ -46,144 +47,185 @@ static const unsigned char HIDE[] = {
 	SENT_BYTES, SENT,    STATE};
 
 /* "10.0.0.1:80", "[2001:db8::1]:80"; without a port where the protocol has none. */
-static const char *endpoint(const json_t *session, const char *address_key, const char *port_key,
-			    char *to)
+static const char *endpoint(const char *const *field, enum seg_row_field address,
+			    enum seg_row_field port, char *to)
 {
-	const char *address = seg_view_text(session, address_key);
-	uint64_t port = seg_view_number(session, port_key);
-	bool six = strchr(address, ':') != NULL;
+	bool six = strchr(field[address], ':') != NULL;
+	char *at = to;
 
-	if (port && strncmp(seg_view_text(session, "proto"), "icmp", 4) != 0)
-		snprintf(to, ENDPOINT_MAX, six ? "[%s]:%" PRIu64 : "%s:%" PRIu64, address, port);
-	else
-		snprintf(to, ENDPOINT_MAX, "%s", address);
+	if (strcmp(field[port], "0") == 0 || strncmp(field[SEG_ROW_PROTO], "icmp", 4) == 0)
+		return field[address];
+	at = stpcpy(stpcpy(at, six ? "[" : ""), field[address]);
+	stpcpy(stpcpy(at, six ? "]:" : ":"), field[port]);
 	return to;
 }
 
-/* What a row says, but for its ends. */
+/* What a row says. */
 struct cells {
 	const char *text[SEG_SESSION_COLUMNS];
 	char source[ENDPOINT_MAX], destination[ENDPOINT_MAX];
 	char number[SEG_SESSION_COLUMNS][SEG_HUMAN_MAX];
 };
 
-static void set_direction(struct cells *cells, size_t column, const json_t *count)
-{
-	cells->text[column] =
-		seg_human_count(seg_view_number(count, "packets"), cells->number[column]);
-	column++;
-	cells->text[column] =
-		seg_human_count(seg_view_number(count, "bytes"), cells->number[column]);
-}
+/* Columns that are a number for people. */
+static const struct {
+	unsigned char column;
+	enum seg_row_field field;
+	const char *(*print)(uint64_t number, char *to);
+} NUMBERS[] = {
+	{SENT, SEG_ROW_ORIG_PACKETS, seg_human_count},
+	{SENT_BYTES, SEG_ROW_ORIG_BYTES, seg_human_count},
+	{REPLIED, SEG_ROW_REPLY_PACKETS, seg_human_count},
+	{REPLIED_BYTES, SEG_ROW_REPLY_BYTES, seg_human_count},
+	{AGE, SEG_ROW_AGE, seg_human_seconds},
+	{IDLE, SEG_ROW_IDLE, seg_human_seconds},
+	{EXPIRES, SEG_ROW_EXPIRES, seg_human_seconds},
+};
 
-static void set_time(struct cells *cells, size_t column, const json_t *session, const char *key)
+static void set_cells(struct cells *cells, const char *const *field)
 {
-	cells->text[column] =
-		seg_human_seconds(seg_view_number(session, key), cells->number[column]);
-}
+	cells->text[PROTO] = field[SEG_ROW_PROTO];
+	cells->text[STATE] = field[SEG_ROW_STATE];
+	cells->text[SOURCE] = endpoint(field, SEG_ROW_SRC, SEG_ROW_SPORT, cells->source);
+	cells->text[DESTINATION] = endpoint(field, SEG_ROW_DST, SEG_ROW_DPORT, cells->destination);
+	cells->text[VERDICT] = field[SEG_ROW_VERDICT];
+	cells->text[RULE] = field[SEG_ROW_RULE];
+	cells->text[IFACE] = field[SEG_ROW_IFACE];
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(NUMBERS); i++) {
+		size_t column = NUMBERS[i].column;
+		uint64_t number = strtoull(field[NUMBERS[i].field], NULL, 10);
 
-static void set_cells(struct cells *cells, const json_t *session)
-{
-	cells->text[PROTO] = seg_view_text(session, "proto");
-	cells->text[STATE] = seg_view_text(session, "state");
-	cells->text[SOURCE] = endpoint(session, "src", "sport", cells->source);
-	cells->text[DESTINATION] = endpoint(session, "dst", "dport", cells->destination);
-	cells->text[VERDICT] = seg_view_text(session, "verdict");
-	cells->text[RULE] = seg_view_text(session, "rule");
-	set_direction(cells, SENT, json_object_get(session, "orig"));
-	set_direction(cells, REPLIED, json_object_get(session, "reply"));
-	set_time(cells, AGE, session, "age_s");
-	set_time(cells, IDLE, session, "idle_s");
-	set_time(cells, EXPIRES, session, "expires_s");
-	cells->text[IFACE] = seg_view_text(session, "iface");
+		cells->text[column] = NUMBERS[i].print(number, cells->number[column]);
+	}
 }
 
 /* Each end in a column, or one below the other. */
-static void add_session(struct libscols_table *table, const json_t *session, bool stacked)
+static void add_session(struct libscols_table *table, const char *const *field, bool stacked)
 {
-	struct libscols_line *row =
-		seg_columns_row(table, seg_view_colour(seg_view_text(session, "verdict")));
+	struct libscols_line *row = seg_columns_row(table, seg_view_colour(field[SEG_ROW_VERDICT]));
 	struct cells cells;
 
-	set_cells(&cells, session);
+	set_cells(&cells, field);
 	for (size_t i = 0; i < SEG_SESSION_COLUMNS; i++)
 		if (!stacked || (i != SOURCE && i != DESTINATION))
 			seg_columns_set(row, i, "%s", cells.text[i]);
 	if (stacked)
-		seg_columns_set(row, SOURCE, "%s\n> %s", cells.source, cells.destination);
+		seg_columns_set(row, SOURCE, "%s\n> %s", cells.text[SOURCE],
+				cells.text[DESTINATION]);
 }
 
-static struct libscols_table *make_table(const struct seg_view *view, const json_t *sessions,
-					 bool stacked)
+static struct libscols_table *make_table(const struct seg_view *view,
+					 const struct seg_session_lines *lines, bool stacked)
 {
 	struct libscols_table *table =
 		seg_columns_new(COLUMNS, SEG_ARRAY_SIZE(COLUMNS), view->to, view->colour);
-	const json_t *session;
-	size_t i;
+	const char *field[SEG_ROW_FIELDS], *next = lines->text.item;
 
 	if (stacked) {
 		scols_column_set_flags(scols_table_get_column(table, DESTINATION), SCOLS_FL_HIDDEN);
 		seg_columns_stack(table, SOURCE);
 	}
-	json_array_foreach (sessions, i, session)
-		add_session(table, session, stacked);
+	for (uint32_t i = 0; i < lines->n; i++) {
+		next = seg_row_fields(next, field);
+		add_session(table, field, stacked);
+	}
 	return table;
 }
 
 /* Where a terminal is too narrow for two IPv6 addresses, they stand one below the other. */
-static struct libscols_table *fitting_table(const struct seg_view *view, const json_t *sessions)
+static struct libscols_table *fitting_table(const struct seg_view *view,
+					    const struct seg_session_lines *lines)
 {
-	struct libscols_table *table = make_table(view, sessions, false);
+	struct libscols_table *table = make_table(view, lines, false);
 
 	if (seg_columns_fit(table, view->width, HIDE, SEG_ARRAY_SIZE(HIDE)))
 		return table;
 	scols_unref_table(table);
-	table = make_table(view, sessions, true);
+	table = make_table(view, lines, true);
 	seg_columns_fit(table, view->width, HIDE, SEG_ARRAY_SIZE(HIDE));
 	return table;
+}
+
+/* --- straight to a pipe -------------------------------------------------------------- */
+
+static void print_blanks(FILE *to, size_t n)
+{
+	static const char BLANKS[] = "                                ";
+
+	for (; n > sizeof(BLANKS) - 1; n -= sizeof(BLANKS) - 1)
+		fwrite_unlocked(BLANKS, 1, sizeof(BLANKS) - 1, to);
+	fwrite_unlocked(BLANKS, 1, n, to);
 }
 
 static void print_cell(FILE *to, const char *text, bool right, size_t *widest)
 {
 	size_t width = seg_columns_text_width(text);
-	int blanks;
 
 	if (width > *widest)
 		*widest = width;
-	blanks = (int)(*widest - width);
-	fprintf(to, "%*s%s%*s ", right ? blanks : 0, "", text, right ? 0 : blanks, "");
+	print_blanks(to, right ? *widest - width : 0);
+	fwrite_unlocked(text, 1, strlen(text), to);
+	print_blanks(to, (right ? 0 : *widest - width) + 1);
 }
 
-static void print_row(FILE *to, const json_t *session, struct seg_session_widths *widths)
+static void print_row(FILE *to, const char *const *field, struct seg_session_widths *widths)
 {
 	struct cells cells;
 
-	set_cells(&cells, session);
+	set_cells(&cells, field);
 	for (size_t i = 0; i < IFACE; i++)
 		print_cell(to, cells.text[i], COLUMNS[i].number, &widths->of[i]);
-	fprintf(to, "%s\n", cells.text[IFACE]);
+	fwrite_unlocked(cells.text[IFACE], 1, strlen(cells.text[IFACE]), to);
+	putc_unlocked('\n', to);
 }
 
-/* A library's table costs 20 us a row: a minute for what a busy gateway has. */
-static void print_rows(FILE *to, const json_t *sessions, struct seg_session_widths *widths)
+/* A library's table costs 20 us a row: half a minute for what a busy gateway has. */
+static void print_rows(FILE *to, const struct seg_session_lines *lines,
+		       struct seg_session_widths *widths)
 {
-	const json_t *session;
-	size_t i;
+	const char *field[SEG_ROW_FIELDS], *next = lines->text.item;
 
-	json_array_foreach (sessions, i, session)
-		print_row(to, session, widths);
+	for (uint32_t i = 0; i < lines->n; i++) {
+		next = seg_row_fields(next, field);
+		print_row(to, field, widths);
+	}
 }
 
-int seg_view_session_rows(const struct seg_view *view, const json_t *sessions,
+/* --- lines, however shown --------------------------------------------------------------- */
+
+int seg_session_lines_add(struct seg_session_lines *lines, char *line, size_t len)
+{
+	if (!seg_row_split(line))
+		return -EPROTO;
+	if (len >= UINT32_MAX || SEG_ROOM(&lines->text, (uint32_t)len + 1))
+		return -ENOMEM;
+	memcpy(lines->text.item + lines->text.n, line, len + 1);
+	lines->text.n += (uint32_t)len + 1;
+	lines->n++;
+	return 0;
+}
+
+void seg_session_lines_clear(struct seg_session_lines *lines)
+{
+	lines->text.n = lines->n = 0;
+}
+
+void seg_session_lines_free(struct seg_session_lines *lines)
+{
+	free(lines->text.item);
+	*lines = (struct seg_session_lines){0};
+}
+
+int seg_view_session_rows(const struct seg_view *view, const struct seg_session_lines *lines,
 			  struct seg_session_widths *widths)
 {
 	struct libscols_table *table;
 
 	if (widths->known && !view->colour && !view->width) {
-		print_rows(view->to, sessions, widths);
+		print_rows(view->to, lines, widths);
 		return ferror(view->to) ? -EIO : 0;
 	}
-	table = fitting_table(view, sessions);
+	table = fitting_table(view, lines);
 	for (size_t i = 0; i < SEG_SESSION_COLUMNS; i++)
 		widths->of[i] = seg_columns_width(table, i);
 	scols_table_enable_noheadings(table, widths->known);
@@ -191,12 +233,12 @@ int seg_view_session_rows(const struct seg_view *view, const json_t *sessions,
 	return seg_columns_print(table);
 }
 
-int seg_view_sessions(const struct seg_view *view, const json_t *sessions)
+int seg_view_sessions(const struct seg_view *view, const struct seg_session_lines *lines)
 {
 	struct seg_session_widths widths = {0};
 
-	if (json_array_size(sessions))
-		return seg_view_session_rows(view, sessions, &widths);
+	if (lines->n)
+		return seg_view_session_rows(view, lines, &widths);
 	fputs("no sessions\n", view->to);
 	return 0;
 }

@@ -10,11 +10,13 @@
 #include "client.h"
 #include "repeat.h"
 #include "session_filter.h"
+#include "session_table.h"
 #include "session_words.h"
 #include "view.h"
 
-#define BATCH    1024 /* rows of one table: what is held at a time */
-#define READABLE 1000 /* rows that a terminal is shown unasked */
+#define BATCH    1024  /* rows of one table: what is held at a time */
+#define READABLE 1000  /* rows that a terminal is shown unasked */
+#define OUTPUT   65536 /* bytes: what a pipe holds */
 
 struct list_options {
 	const char *sort;
@@ -36,123 +38,163 @@ static const struct seg_option OPTIONS[] = {
 
 /* --- as they arrive -------------------------------------------------------------- */
 
-struct listing {
-	struct seg_view view;
-	struct seg_error *err;
-	json_t *rows;     /* not shown yet */
-	uint64_t printed; /* rows */
-	struct seg_session_widths widths;
-};
-
 static int cannot_print(struct seg_error *err, int r)
 {
 	return seg_error_set(err, -r, "cannot print: %s", strerror(-r));
 }
 
+static int cannot_take(struct seg_error *err, int r)
+{
+	return seg_error_set(err, -r, r == -ENOMEM ? "out of memory" : "no session is like that");
+}
+
+struct listing {
+	struct seg_view view;
+	struct seg_error *err;
+	struct seg_session_lines rows; /* not shown yet */
+	uint64_t printed;              /* rows */
+	struct seg_session_widths widths;
+};
+
 static int print_batch(struct listing *listing)
 {
-	int r = seg_view_session_rows(&listing->view, listing->rows, &listing->widths);
+	int r = seg_view_session_rows(&listing->view, &listing->rows, &listing->widths);
 
-	listing->printed += json_array_size(listing->rows);
-	json_array_clear(listing->rows);
+	listing->printed += listing->rows.n;
+	seg_session_lines_clear(&listing->rows);
 	return r ? cannot_print(listing->err, r) : 0;
 }
 
-/* A line of the reply that holds a session is kept. */
-static int keep_row(void *data, const char *line)
+/* An empty line says that the daemon is at work. */
+static int keep_row(void *data, char *line, size_t len)
 {
 	struct listing *listing = data;
-	json_t *row;
+	int r = len ? seg_session_lines_add(&listing->rows, line, len) : 0;
 
-	if (*line != '{')
-		return 0;
-	row = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
-	if (!row)
-		return seg_error_set(listing->err, EPROTO, "the daemon's answer is not JSON");
-	return json_array_append_new(listing->rows, row)
-		       ? seg_error_set(listing->err, ENOMEM, "out of memory")
-		       : 0;
+	return r ? cannot_take(listing->err, r) : 0;
 }
 
-static int take_row(void *data, const char *line)
+static int take_row(void *data, char *line, size_t len)
 {
 	struct listing *listing = data;
-	int r = keep_row(data, line);
+	int r = keep_row(data, line, len);
 
-	return r || json_array_size(listing->rows) < BATCH ? r : print_batch(listing);
-}
-
-static int copy_line(void *data, const char *line)
-{
-	struct listing *listing = data;
-
-	if (!*line || (fputs(line, stdout) != EOF && putchar('\n') != EOF))
-		return 0;
-	return cannot_print(listing->err, -EIO);
+	return r || listing->rows.n < BATCH ? r : print_batch(listing);
 }
 
 static int print_rest(struct listing *listing)
 {
 	int r;
 
-	if (json_array_size(listing->rows))
+	if (listing->rows.n)
 		return print_batch(listing);
-	r = listing->printed ? 0 : seg_view_sessions(&listing->view, listing->rows);
+	r = listing->printed ? 0 : seg_view_sessions(&listing->view, &listing->rows);
 	return r ? cannot_print(listing->err, r) : 0;
 }
 
-static int list(const struct seg_cli *cli, const json_t *request, struct seg_error *err)
+static int stream_rows(const struct seg_cli *cli, json_t *request, seg_client_line take,
+		       struct listing *listing)
 {
-	json_auto_t *rows = json_array();
-	struct listing listing = {.view = seg_view_of(cli), .err = err, .rows = rows};
-	int r = seg_client_stream(cli->global.runtime_dir, "/v1/sessions", request,
-				  cli->global.json ? copy_line : take_row, &listing, err);
+	if (json_object_set_new(request, "form", json_string("tabbed")))
+		return cannot_take(listing->err, -ENOMEM);
+	return seg_client_stream(cli->global.runtime_dir, "/v1/sessions", request, take, listing,
+				 listing->err);
+}
 
-	return r || cli->global.json ? r : print_rest(&listing);
+static int list_table(const struct seg_cli *cli, json_t *request, uint64_t *printed,
+		      struct seg_error *err)
+{
+	struct listing listing = {.view = seg_view_of(cli), .err = err};
+	int r = stream_rows(cli, request, take_row, &listing);
+
+	r = r ? r : print_rest(&listing);
+	seg_session_lines_free(&listing.rows);
+	*printed = listing.printed;
+	return r;
+}
+
+static int count_all(const struct seg_cli *cli, const json_t *request, uint64_t *count,
+		     struct seg_error *err)
+{
+	json_auto_t *filter = json_pack("{s:O}", "filter", json_object_get(request, "filter"));
+	json_auto_t *reply = NULL;
+	int r = seg_client_call(cli->global.runtime_dir, "/v1/sessions/count", filter, &reply, err);
+
+	if (!r)
+		*count = seg_view_number(reply, "count");
+	return r;
 }
 
 /* `request` has a limit: what a person reads. Says how many more there are. */
 static int list_some(const struct seg_cli *cli, json_t *request, struct seg_error *err)
 {
-	json_auto_t *rows = json_array(), *reply = NULL;
-	struct listing listing = {.view = seg_view_of(cli), .err = err, .rows = rows};
-	uint64_t all;
+	uint64_t printed, all = 0;
 	int r;
 
-	r = seg_client_stream(cli->global.runtime_dir, "/v1/sessions", request, take_row, &listing,
-			      err);
-	r = r ? r : print_rest(&listing);
-	if (r || listing.printed < READABLE)
+	r = list_table(cli, request, &printed, err);
+	if (r || printed < READABLE)
 		return r;
-	json_object_del(request, "limit");
-	json_object_del(request, "sort");
-	r = seg_client_call(cli->global.runtime_dir, "/v1/sessions/count", request, &reply, err);
-	all = r ? 0 : seg_view_number(reply, "count");
-	if (all > listing.printed && !cli->global.quiet)
+	r = count_all(cli, request, &all, err);
+	if (!r && all > printed && !cli->global.quiet)
 		fprintf(stderr,
 			"... and %" PRIu64 " more: a filter means some, --limit shows more\n",
-			all - listing.printed);
+			all - printed);
 	return r;
 }
 
-/* All of them at once. data: the request. */
-static int round_of_sessions(const struct seg_cli *cli, const struct seg_view *view, void *data,
-			     struct seg_error *err)
+/* --- as JSON: as it comes -------------------------------------------------------- */
+
+static int copy_line(void *data, char *line, size_t len)
 {
-	json_auto_t *rows = json_array(), *line = json_pack("{s:O}", "sessions", rows);
-	struct listing listing = {.err = err, .rows = rows};
-	int r = seg_client_stream(cli->global.runtime_dir, "/v1/sessions", data, keep_row, &listing,
-				  err);
+	struct seg_error *err = data;
+
+	line[len] = '\n';
+	if (!len || fwrite(line, 1, len + 1, stdout) == len + 1)
+		return 0;
+	return cannot_print(err, -EIO);
+}
+
+static int list_json(const struct seg_cli *cli, const json_t *request, struct seg_error *err)
+{
+	return seg_client_stream(cli->global.runtime_dir, "/v1/sessions", request, copy_line, err,
+				 err);
+}
+
+/* --- all of them at once, again and again ---------------------------------------- */
+
+static int json_round(const struct seg_cli *cli, const struct seg_view *view, const json_t *request,
+		      struct seg_error *err)
+{
+	json_auto_t *rows = NULL, *line = NULL;
+	int r = seg_client_call(cli->global.runtime_dir, "/v1/sessions", request, &rows, err);
 
 	if (r)
 		return r;
-	if (cli->global.json)
-		r = seg_view_json_line(line, view->to);
-	else
-		r = seg_view_sessions(view, rows);
-	if (!cli->global.json && !view->width)
-		fputc('\n', view->to);
+	line = json_pack("{s:O}", "sessions", rows);
+	r = line ? seg_view_json_line(line, view->to) : -ENOMEM;
 	return r ? cannot_print(err, r) : 0;
+}
+
+static int table_round(const struct seg_cli *cli, const struct seg_view *view, json_t *request,
+		       struct seg_error *err)
+{
+	struct listing listing = {.err = err};
+	int r = stream_rows(cli, request, keep_row, &listing);
+
+	if (!r && (r = seg_view_sessions(view, &listing.rows)))
+		cannot_print(err, r);
+	if (!r && !view->width)
+		fputc('\n', view->to);
+	seg_session_lines_free(&listing.rows);
+	return r;
+}
+
+/* data: the request. */
+static int round_of_sessions(const struct seg_cli *cli, const struct seg_view *view, void *data,
+			     struct seg_error *err)
+{
+	return cli->global.json ? json_round(cli, view, data, err)
+				: table_round(cli, view, data, err);
 }
 
 /* --- asked ------------------------------------------------------------------------ */
@@ -198,8 +240,9 @@ static json_t *request_new(const struct seg_cli *cli, struct seg_error *err)
 static int run_list(const struct seg_cli *cli, struct seg_error *err)
 {
 	const struct list_options *options = cli->values;
+	bool some = !options->limit && !cli->global.json && isatty(STDOUT_FILENO);
 	json_auto_t *request = request_new(cli, err);
-	bool some;
+	uint64_t printed;
 
 	if (!request)
 		return -EINVAL;
@@ -213,12 +256,15 @@ static int run_list(const struct seg_cli *cli, struct seg_error *err)
 		json_object_set_new(request, "sort", json_string(options->sort));
 	if (options->limit)
 		json_object_set_new(request, "limit", json_integer(options->limit));
-	some = !options->limit && !cli->global.json && isatty(STDOUT_FILENO);
 	if (some)
 		json_object_set_new(request, "limit", json_integer(READABLE));
 	if (options->watch)
 		return seg_repeat(cli, options->watch, round_of_sessions, request, err);
-	return some ? list_some(cli, request, err) : list(cli, request, err);
+	if (!some)
+		setvbuf(stdout, NULL, _IOFBF, OUTPUT);
+	if (cli->global.json)
+		return list_json(cli, request, err);
+	return some ? list_some(cli, request, err) : list_table(cli, request, &printed, err);
 }
 
 static int run_delete(const struct seg_cli *cli, struct seg_error *err)

@@ -20,20 +20,6 @@ struct seg_view {
 
 /* All return 0 or -errno; argument: the body of the reply of that name. */
 int seg_view_status(const struct seg_view *view, const json_t *status);
-int seg_view_sessions(const struct seg_view *view, const json_t *sessions);
-
-#define SEG_SESSION_COLUMNS 14
-
-/* Of a table of sessions that is printed piece by piece: zero before the first. */
-struct seg_session_widths {
-	bool known; /* there was a piece, and the headings */
-	size_t of[SEG_SESSION_COLUMNS];
-};
-
-/* Some of them. Where no terminal has to be fitted, later pieces have the columns of the first,
- * which only grow. */
-int seg_view_session_rows(const struct seg_view *view, const json_t *sessions,
-			  struct seg_session_widths *widths);
 int seg_view_deleted(const struct seg_view *view, const json_t *deleted);
 int seg_view_stats(const struct seg_view *view, const json_t *stats);
 int seg_view_check(const struct seg_view *view, const json_t *check);

@@ -103,7 +103,8 @@ struct seg_iface *seg_keeper_find(const struct seg_keeper *keeper, const char *n
 		for (struct seg_iface *iface = (keeper)->ifaces[iface##_i]; iface; iface = NULL)
 
 #define seg_for_each_rxq(rxq, iface)                                                               \
-	for (struct seg_rxq *rxq = (iface)->rxqs; rxq < (iface)->rxqs + (iface)->rxqs_n; rxq++)
+	for (struct seg_rxq *rxq = (iface)->rxqs; rxq && rxq < (iface)->rxqs + (iface)->rxqs_n;    \
+	     rxq++)
 
 /* What a next life is to know of the policy in force (record.h), or of one that comes now. */
 int seg_keeper_record(struct seg_keeper *keeper, struct seg_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * report_sessions.c - /v1/sessions: a line a live session, streamed. GET: all of them;
- * POST {"filter", "sort", "limit"}: those that are meant, in order.
+ * POST {"filter", "sort", "limit", "form"}: those that are meant, in order.
  *
  * Nothing is held but where it is. An order needs all that are meant at once: 16
  * bytes each, then they are looked at again as they are printed. Between two pieces
@@ -13,13 +13,11 @@
 
 #include "cleanup.h"
 #include "clock.h"
-#include "json_text.h"
 #include "server.h"
+#include "session_row.h"
 #include "sessions.h"
 #include "table_reap.h"
-#include "words.h"
 
-#define ROW_MAX   2048 /* a rule's name and an interface's, all escaped, and the rest */
 #define SLICE     65536
 #define LIMIT_MAX UINT32_MAX
 
@@ -32,6 +30,7 @@ struct ranked {
 
 struct listing {
 	struct seg_session_filter filter;
+	const struct form *form;
 	seg_session_sort sort; /* NULL: as they come */
 	uint64_t limit;
 	uint64_t printed;
@@ -41,49 +40,32 @@ struct listing {
 	bool begun, ended;
 };
 
-/* --- a row ------------------------------------------------------------------------------------ */
+/* --- how it is written --------------------------------------------------------------------------
+ */
 
-static char *put_count(char *to, const char *name, const struct seg_count *count)
+struct form {
+	const char *name, *type;
+	const char *begin, *between, *end; /* of the list; rows are on lines of their own */
+	char *(*put)(char *to, const struct seg_session_facts *facts);
+};
+
+static const struct form FORMS[] = {
+	{"json", SEG_TYPE_JSON, "[", ",\n", "\n]\n", seg_row_put_json},
+	{"tabbed", "text/tab-separated-values", "", "\n", "\n", seg_row_put_tabbed},
+};
+
+static const struct form *form_find(const char *name)
 {
-	to = seg_json_put_number_member(seg_json_put(to, name), "{\"packets\":", count->packets);
-	to = seg_json_put_number_member(to, ",\"bytes\":", count->bytes);
-	return seg_json_put(to, "}");
-}
-
-static char *put_ends(char *to, const struct seg_session_facts *facts)
-{
-	char text[SEG_ADDRESS_TEXT_MAX];
-
-	to = seg_json_put(seg_json_put(to, ",\"src\":\""),
-			  seg_address_print(&facts->address[0], text));
-	to = seg_json_put_number_member(to, "\",\"sport\":", facts->port[0]);
-	to = seg_json_put(seg_json_put(to, ",\"dst\":\""),
-			  seg_address_print(&facts->address[1], text));
-	return seg_json_put_number_member(to, "\",\"dport\":", facts->port[1]);
-}
-
-static char *put_row(char *to, const struct seg_session_facts *facts)
-{
-	char proto[SEG_PROTO_WORD_MAX];
-
-	to = seg_json_put_text_member(to, "{\"proto\":", seg_proto_word(facts->proto, proto));
-	to = put_ends(to, facts);
-	to = seg_json_put_text_member(to, ",\"verdict\":", seg_verdict_word(facts->verdict));
-	to = seg_json_put_text_member(to, ",\"rule\":", facts->rule);
-	to = seg_json_put_text_member(to, ",\"state\":", seg_state_word(facts->l4));
-	to = put_count(to, ",\"orig\":", &facts->count[0]);
-	to = put_count(to, ",\"reply\":", &facts->count[1]);
-	to = seg_json_put_number_member(to, ",\"age_s\":", facts->age_ns / SEG_NS_PER_S);
-	to = seg_json_put_number_member(to, ",\"idle_s\":", facts->idle_ns / SEG_NS_PER_S);
-	to = seg_json_put_number_member(to, ",\"expires_s\":", facts->expires_ns / SEG_NS_PER_S);
-	to = seg_json_put_text_member(to, ",\"iface\":", facts->iface);
-	return seg_json_put(to, "}");
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(FORMS); i++)
+		if (strcmp(name, FORMS[i].name) == 0)
+			return &FORMS[i];
+	return NULL;
 }
 
 static char *put_session(struct listing *listing, char *to, const struct seg_session_facts *facts)
 {
-	to = seg_json_put(to, listing->printed++ ? ",\n" : "\n");
-	return put_row(to, facts);
+	to = stpcpy(to, listing->printed++ ? listing->form->between : "\n");
+	return listing->form->put(to, facts);
 }
 
 /* --- as they come ---------------------------------------------------------------------------- */
@@ -108,7 +90,7 @@ static char *put_found(const struct seg_keeper *keeper, struct listing *listing,
 	uint32_t now = seg_clock_tick(seg_clock_now()), end = listing->position + SLICE;
 	struct seg_session_facts facts;
 
-	while (to + ROW_MAX <= stop && listing->printed < listing->limit &&
+	while (to + SEG_ROW_MAX <= stop && listing->printed < listing->limit &&
 	       next_slot(keeper, listing, end))
 		if (is_meant(keeper, listing, listing->position++, now, &facts))
 			to = put_session(listing, to, &facts);
@@ -177,7 +159,7 @@ static char *put_ranked(const struct seg_keeper *keeper, struct listing *listing
 	uint64_t slots = (uint64_t)keeper->tables.table.buckets * SEG_BUCKET_SLOTS;
 	struct seg_session_facts facts;
 
-	for (; to + ROW_MAX <= stop && listing->ranked_next < listing->ranked_n &&
+	for (; to + SEG_ROW_MAX <= stop && listing->ranked_next < listing->ranked_n &&
 	       listing->printed < listing->limit;
 	     listing->ranked_next++) {
 		const struct ranked *next = &listing->ranked[listing->ranked_next];
@@ -214,18 +196,18 @@ static ssize_t piece(struct seg_stream *stream, char *to, size_t size)
 
 	if (listing->ended && listing->begun)
 		return 0;
-	if (size < ROW_MAX + 8)
+	if (size < SEG_ROW_MAX + 8)
 		return -ENOBUFS;
 	if (!listing->begun)
-		at = seg_json_put(at, "[");
+		at = stpcpy(at, listing->form->begin);
 	listing->begun = true;
 	at = put_rows(stream->keeper, listing, at, to + size - 4);
 	if (!at)
 		return -ENOMEM;
 	if (listing->ended)
-		at = seg_json_put(at, "\n]\n");
+		at = stpcpy(at, listing->form->end);
 	else if (at == to)
-		at = seg_json_put(at, "\n");
+		at = stpcpy(at, "\n");
 	return at - to;
 }
 
@@ -236,6 +218,16 @@ static void close_listing(struct seg_stream *stream)
 	seg_session_filter_close(&listing->filter);
 	free(listing->ranked);
 	free(listing);
+}
+
+static int read_form(const json_t *body, struct listing *listing, struct seg_error *err)
+{
+	const json_t *form = json_object_get(body, "form");
+	const char *name = form ? json_string_value(form) : FORMS[0].name;
+
+	listing->form = name ? form_find(name) : NULL;
+	return listing->form ? 0
+			     : seg_request_usage("sessions list", "'form' is json or tabbed", err);
 }
 
 static int read_order(const json_t *body, struct listing *listing, struct seg_error *err)
@@ -257,19 +249,23 @@ static int read_order(const json_t *body, struct listing *listing, struct seg_er
 int seg_report_sessions(struct seg_keeper *keeper, const json_t *body, struct seg_stream *stream,
 			struct seg_error *err)
 {
-	static const char *const known[] = {"filter", "sort", "limit", NULL};
+	static const char *const known[] = {"filter", "sort", "limit", "form", NULL};
 	struct listing *listing = calloc(1, sizeof(*listing));
 	int r;
 
 	if (!listing)
 		return seg_error_set(err, ENOMEM, "out of memory");
-	*stream = (struct seg_stream){keeper, piece, close_listing, listing};
+	*stream = (struct seg_stream){keeper, piece, close_listing, listing, NULL};
 	r = seg_request_keys(body, "sessions list", known, err);
 	if (!r)
 		r = seg_sessions_filter(keeper, body, &listing->filter, err);
 	if (!r)
+		r = read_form(body, listing, err);
+	if (!r)
 		r = read_order(body, listing, err);
 	if (r)
 		close_listing(stream);
+	else
+		stream->type = listing->form->type;
 	return r;
 }

@@ -81,13 +81,13 @@ static unsigned int status_of(const struct seg_error *err)
 }
 
 static enum MHD_Result queue(struct MHD_Connection *connection, unsigned int status,
-			     struct MHD_Response *response)
+			     const char *type, struct MHD_Response *response)
 {
 	enum MHD_Result result;
 
 	if (!response)
 		return MHD_NO;
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	result = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
 	return result;
@@ -100,7 +100,7 @@ static enum MHD_Result reply_json(struct MHD_Connection *connection, unsigned in
 
 	if (!text)
 		return MHD_NO;
-	return queue(connection, status,
+	return queue(connection, status, SEG_TYPE_JSON,
 		     MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
 }
 
@@ -149,6 +149,7 @@ static enum MHD_Result reply_stream(struct MHD_Connection *connection, struct se
 	struct seg_stream *stream = calloc(1, sizeof(*stream));
 	struct MHD_Response *response;
 	struct seg_error err = {0};
+	const char *type;
 
 	if (!stream)
 		return MHD_NO;
@@ -156,12 +157,13 @@ static enum MHD_Result reply_stream(struct MHD_Connection *connection, struct se
 		free(stream);
 		return reply_error(connection, status_of(&err), &err);
 	}
+	type = stream->type;
 	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, STREAM_TIMEOUT_S);
 	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, SEG_PIECE_SIZE, read_stream,
 						     stream, close_stream);
 	if (!response)
 		close_stream(stream);
-	return queue(connection, MHD_HTTP_OK, response);
+	return queue(connection, MHD_HTTP_OK, type, response);
 }
 
 /* --- requests -------------------------------------------------------------------------------- */

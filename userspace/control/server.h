@@ -66,8 +66,11 @@ struct seg_stream {
 	/* The next piece into `to`: its length, 0 only at the end; -errno: the reply breaks off. */
 	ssize_t (*piece)(struct seg_stream *stream, char *to, size_t size);
 	void (*close)(struct seg_stream *stream);
-	void *data; /* the report's own */
+	void *data;       /* the report's own */
+	const char *type; /* of what it says: SEG_TYPE_JSON */
 };
+
+#define SEG_TYPE_JSON "application/json"
 
 /* The room that `piece` is given. */
 #define SEG_PIECE_SIZE 65536

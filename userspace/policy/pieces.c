@@ -366,16 +366,18 @@ static int row_push(struct seg_build *b, struct seg_pieces *pieces, const struct
 int seg_pieces_make(struct seg_build *b, unsigned int section, enum seg_stage stage,
 		    struct seg_pieces *out)
 {
-	const struct seg_row *row = b->lanes[section].item, *end = row + b->lanes[section].n;
 	int r = 0;
 
 	out->family = section < SEG_LANE_MAX ? 4 : 6;
 	out->other = section % SEG_LANE_MAX == SEG_LANE_OTHER;
 	out->words = seg_key_words(seg_address_words(out->family));
 	out->first = b->box_rests[out->family == 6].n;
-	for (; !r && row < end; row++)
+	for (uint32_t i = 0; !r && i < b->lanes[section].n; i++) {
+		const struct seg_row *row = &b->lanes[section].item[i];
+
 		if (!(row->flags & SEG_ROW_SHADOW) == (stage == SEG_STAGE_ENFORCE))
 			r = row_push(b, out, row);
+	}
 	return r;
 }
 

@@ -512,8 +512,9 @@ static void box_link(struct splicing *sp, struct home home, const struct seg_pie
 	*slot = seg_slot_word(*slot, seg_key_tag(hash), head);
 }
 
+/* Of `number`'s finder, whose boxes' homes begin at `home`. */
 static void boxes_add(struct splicing *sp, const struct finder_change *f, uint32_t number,
-		      const struct home *homes)
+		      uint32_t home)
 {
 	const struct seg_pieces *pieces = &sp->s->pieces[number];
 	bool six = pieces->family == 6;
@@ -521,12 +522,13 @@ static void boxes_add(struct splicing *sp, const struct finder_change *f, uint32
 
 	for (uint32_t i = 0; i < pieces->n; i++) {
 		uint32_t at = f->now.box_first + runs.at + i;
-		struct seg_bank *bank = &sp->banks.item[homes[i].bank];
+		const struct home *of = &sp->homes.item[home + i];
+		struct seg_bank *bank = &sp->banks.item[of->bank];
 		struct seg_box *box = new_box(sp, at, six);
 
 		memcpy(box, seg_piece_box(sp->s->build, pieces, i), seg_box_size(pieces->family));
 		box->info |= place_now(sp->s);
-		box_link(sp, homes[i], pieces, i, at);
+		box_link(sp, *of, pieces, i, at);
 		bank->first = at < bank->first ? at : bank->first;
 	}
 }
@@ -600,7 +602,7 @@ static void banks_renumber(struct splicing *sp, const struct finder_change *f)
 static void finders_put(struct splicing *sp)
 {
 	struct seg_finder *finder = new_items(sp, SEG_SECTION_FINDERS);
-	const struct home *homes = sp->homes.item;
+	uint32_t home = 0;
 
 	for (unsigned int six = 0; six < 2; six++)
 		slots_put(sp, six);
@@ -608,8 +610,8 @@ static void finders_put(struct splicing *sp)
 		boxes_put(sp, i);
 		slots_renumber(sp, i);
 		banks_renumber(sp, &sp->finder[i]);
-		boxes_add(sp, &sp->finder[i], i, homes);
-		homes += sp->s->pieces[i].n;
+		boxes_add(sp, &sp->finder[i], i, home);
+		home += sp->s->pieces[i].n;
 		finder[i] = sp->finder[i].now;
 	}
 	if (sp->banks.n)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DIGITS_MAX 20
+#include "text.h"
 
 char *seg_json_put(char *to, const char *text)
 {
@@ -30,20 +30,6 @@ char *seg_json_put_string(char *to, const char *text)
 	return to;
 }
 
-char *seg_json_put_number(char *to, uint64_t number)
-{
-	char digits[DIGITS_MAX], *at = digits + DIGITS_MAX;
-	size_t n;
-
-	do {
-		*--at = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	n = (size_t)(digits + DIGITS_MAX - at);
-	memcpy(to, at, n);
-	return to + n;
-}
-
 char *seg_json_put_text_member(char *to, const char *name, const char *text)
 {
 	return seg_json_put_string(seg_json_put(to, name), text);
@@ -51,5 +37,5 @@ char *seg_json_put_text_member(char *to, const char *name, const char *text)
 
 char *seg_json_put_number_member(char *to, const char *name, uint64_t number)
 {
-	return seg_json_put_number(seg_json_put(to, name), number);
+	return seg_number_put(seg_json_put(to, name), number);
 }

@@ -15,8 +15,6 @@ char *seg_json_put(char *to, const char *text);
 /* Quoted and escaped: six bytes for each of the text's at most, and two. */
 char *seg_json_put_string(char *to, const char *text);
 
-char *seg_json_put_number(char *to, uint64_t number);
-
 /* A member of an object: its name as it is, with quotes, colon and what stands before it. */
 char *seg_json_put_text_member(char *to, const char *name, const char *text);
 char *seg_json_put_number_member(char *to, const char *name, uint64_t number);
