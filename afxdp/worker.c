@@ -29,6 +29,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 /* A counter that only this worker writes. */
 static void count_one(__u64 *word)
 {
@@ -44,7 +49,7 @@ static int fd_of(const struct seg_worker *w, enum seg_worker_fd fd)
 
 struct mapping {
 	const char *name;
-	enum seg_worker_fd fd;
+	int fd;
 	int protection;
 	uint64_t offset;
 	uint64_t size;
@@ -59,9 +64,9 @@ static uint64_t whole_pages(uint64_t size)
 	return (size + page - 1) / page * page;
 }
 
-static int map_one(const struct seg_worker *w, const struct mapping *m, struct seg_error *err)
+static int map_one(const struct mapping *m, struct seg_error *err)
 {
-	void *at = mmap(NULL, whole_pages(m->size), m->protection, MAP_SHARED, fd_of(w, m->fd),
+	void *at = mmap(NULL, whole_pages(m->size), m->protection, MAP_SHARED, m->fd,
 			(off_t)m->offset);
 
 	if (at == MAP_FAILED)
@@ -71,64 +76,45 @@ static int map_one(const struct seg_worker *w, const struct mapping *m, struct s
 	return 0;
 }
 
-static int map_memory(struct seg_worker *w, struct seg_quota **quota, struct seg_error *err)
+static int map_memory(struct seg_worker *w, const struct seg_handover *h, struct seg_error *err)
 {
-	const struct seg_handover *h = w->handover;
 	const struct seg_constants *c = &h->constants;
 	struct seg_queue *queues = NULL;
 	const int rw = PROT_READ | PROT_WRITE;
 	const struct mapping all[] = {
-		{"UMEM", SEG_FD_UMEM, rw, 0, (uint64_t)h->frames * h->frame_size,
+		{"UMEM", fd_of(w, SEG_FD_UMEM), rw, 0, (uint64_t)h->frames * h->frame_size,
 		 (void **)&w->umem},
-		{"ledger", SEG_FD_LEDGER, rw, 0, SEG_LEDGER_SIZE, (void **)&w->lane.ledger},
-		{"map seg_tags", SEG_FD_TAGS, rw, 0, (uint64_t)c->buckets * sizeof(struct seg_tags),
-		 (void **)&w->judge.table.tags},
-		{"map seg_slots", SEG_FD_SLOTS, rw, 0,
+		{"ledger", fd_of(w, SEG_FD_LEDGER), rw, 0, SEG_LEDGER_SIZE,
+		 (void **)&w->lane.ledger},
+		{"map seg_tags", fd_of(w, SEG_FD_TAGS), rw, 0,
+		 (uint64_t)c->buckets * sizeof(struct seg_tags), (void **)&w->judge.table.tags},
+		{"map seg_slots", fd_of(w, SEG_FD_SLOTS), rw, 0,
 		 (uint64_t)c->buckets * SEG_BUCKET_SLOTS * sizeof(struct seg_session),
 		 (void **)&w->judge.table.slots},
-		{"map seg_queues", SEG_FD_QUEUES, rw, 0,
+		{"map seg_queues", fd_of(w, SEG_FD_QUEUES), rw, 0,
 		 (uint64_t)h->queues * sizeof(struct seg_queue), (void **)&queues},
-		{"map seg_rules", SEG_FD_RULES, rw, 0,
-		 (uint64_t)h->rules * sizeof(struct seg_rule_count),
-		 (void **)&w->lane.publisher.rules},
-		{"map seg_quota", SEG_FD_QUOTA, rw, 0, sizeof(struct seg_quota), (void **)quota},
-		{"map seg_config", SEG_FD_CONFIG, PROT_READ, 0, sizeof(struct seg_config),
+		{"map seg_quota", fd_of(w, SEG_FD_QUOTA), rw, 0, sizeof(struct seg_quota),
+		 (void **)&w->lane.publisher.quota},
+		{"map seg_config", fd_of(w, SEG_FD_CONFIG), PROT_READ, 0, sizeof(struct seg_config),
 		 (void **)&w->config},
 	};
+	const struct mapping live = {"map seg_live_frames",   fd_of(w, SEG_FD_LIVE_FRAMES),
+				     PROT_READ | PROT_WRITE,  h->queue * sizeof(struct seg_live),
+				     sizeof(struct seg_live), (void **)&w->lane.inject.live};
 	int r = 0;
 
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(all) && !r; i++)
-		r = map_one(w, &all[i], err);
+		r = map_one(&all[i], err);
+	if (!r && h->flags & SEG_HANDOVER_LIVE)
+		r = map_one(&live, err);
 	if (!r)
 		w->lane.queue = &queues[h->queue_index];
 	return r;
 }
 
-static int map_optional(struct seg_worker *w, struct seg_error *err)
+static int map_rings(struct seg_worker *w, const struct seg_handover *h,
+		     const struct seg_ring mapped[SEG_RING_KINDS], struct seg_error *err)
 {
-	const struct seg_handover *h = w->handover;
-	const struct mapping live = {"map seg_live_frames",   SEG_FD_LIVE_FRAMES,
-				     PROT_READ | PROT_WRITE,  h->queue * sizeof(struct seg_live),
-				     sizeof(struct seg_live), (void **)&w->lane.inject.live};
-	struct mapping zones = {"list of VLANs",         SEG_FD_ZONES, PROT_READ, 0, 0,
-				(void **)&w->judge.zones};
-	struct stat stat;
-	int r = 0;
-
-	if (h->flags & SEG_HANDOVER_LIVE)
-		r = map_one(w, &live, err);
-	if (r || !(h->flags & SEG_HANDOVER_ZONES))
-		return r;
-	if (fstat(fd_of(w, SEG_FD_ZONES), &stat) || stat.st_size < (off_t)sizeof(*w->judge.zones))
-		return seg_error_set(err, EINVAL, "the list of VLANs is cut short");
-	zones.size = (uint64_t)stat.st_size;
-	return map_one(w, &zones, err);
-}
-
-static int map_rings(struct seg_worker *w, const struct seg_ring mapped[SEG_RING_KINDS],
-		     struct seg_error *err)
-{
-	const struct seg_handover *h = w->handover;
 	const struct {
 		const char *name;
 		struct seg_ring *ring;
@@ -158,34 +144,12 @@ static int map_rings(struct seg_worker *w, const struct seg_ring mapped[SEG_RING
 	return 0;
 }
 
-/* Anything but ours, or an older daemon's, is told apart before a field is believed. */
-static int open_handover(struct seg_worker *w, struct seg_error *err)
+/* Everything but the policy. */
+static void join(struct seg_worker *w, const struct seg_handover *h)
 {
-	struct stat stat;
-	const struct seg_handover *h;
-
-	if (fstat(fd_of(w, SEG_FD_HANDOVER), &stat) || !S_ISREG(stat.st_mode) ||
-	    stat.st_size < (off_t)sizeof(*h))
-		return seg_error_set(err, ENOENT, "no handover");
-	h = mmap(NULL, sizeof(*h), PROT_READ, MAP_SHARED, fd_of(w, SEG_FD_HANDOVER), 0);
-	if (h == MAP_FAILED)
-		return seg_error_set(err, errno, "the handover cannot be read");
-	w->handover = h;
-	if (h->version != SEG_HANDOVER_VERSION || h->size != sizeof(*h))
-		return seg_error_set(err, EPROTO, "the handover is version %u, not %d", h->version,
-				     SEG_HANDOVER_VERSION);
-	if (h->queue_index >= h->queues || !h->rules || !h->constants.buckets)
-		return seg_error_set(err, EPROTO, "the handover contradicts itself");
-	return 0;
-}
-
-static void join(struct seg_worker *w, struct seg_quota *quota)
-{
-	const struct seg_handover *h = w->handover;
 	struct seg_lane *lane = &w->lane;
 
 	w->doorbell = fd_of(w, SEG_FD_DOORBELL);
-	w->judge.constants = &h->constants;
 	w->judge.table.buckets = h->constants.buckets;
 	w->judge.table.owner = 1 + h->queue_index;
 	lane->inject = (struct seg_inject){
@@ -198,51 +162,170 @@ static void join(struct seg_worker *w, struct seg_quota *quota)
 		.queue = h->queue,
 		.live_min = SEG_LIVE_BATCH_MIN,
 	};
-	lane->publisher = (struct seg_publisher){
-		.table = w->judge.table,
-		.constants = &h->constants,
-		.quota = quota,
-		.rules = lane->publisher.rules,
-		.rule_count = h->rules - 1,
-		.denied_max = h->limit[SEG_CLASS_DENIED],
-		.gaps = &lane->ledger->gaps,
-	};
+	lane->publisher.table = w->judge.table;
+	lane->publisher.gaps = &lane->ledger->gaps;
 }
 
-static int open_image(struct seg_worker *w, int fd, uint32_t generation, struct seg_error *err)
-{
-	const struct seg_image *image;
-	int r = seg_image_map(fd, &image, err);
+/* --- the policy ---------------------------------------------------------------------- */
 
+/* What comes and goes with it. */
+struct policy {
+	const struct seg_handover *handover;
+	const struct seg_image *image;
+	struct seg_rule_count *rules;
+	const struct seg_zone_list *zones; /* NULL: it names no VLANs */
+	uint64_t zones_size;
+};
+
+static void unmap(const void *at, uint64_t size)
+{
+	if (at)
+		munmap((void *)at, whole_pages(size));
+}
+
+static void close_policy(struct policy *p)
+{
+	unmap(p->rules, p->handover ? p->handover->rules * sizeof(*p->rules) : 0);
+	unmap(p->zones, p->zones_size);
+	unmap(p->handover, sizeof(*p->handover));
+	if (p->image)
+		seg_image_unmap(p->image);
+}
+
+/* Anything but ours, or an older daemon's, is told apart before a field is believed. */
+static int open_handover(int fd, struct policy *p, struct seg_error *err)
+{
+	const struct seg_handover *h;
+	struct stat stat;
+
+	if (fstat(fd, &stat) || !S_ISREG(stat.st_mode) || stat.st_size < (off_t)sizeof(*h))
+		return seg_error_set(err, ENOENT, "no handover");
+	h = mmap(NULL, sizeof(*h), PROT_READ, MAP_SHARED, fd, 0);
+	if (h == MAP_FAILED)
+		return seg_error_set(err, errno, "the handover cannot be read");
+	p->handover = h;
+	if (h->version != SEG_HANDOVER_VERSION || h->size != sizeof(*h))
+		return seg_error_set(err, EPROTO, "the handover is version %u, not %d", h->version,
+				     SEG_HANDOVER_VERSION);
+	if (h->queue_index >= h->queues || !h->rules || !h->constants.buckets)
+		return seg_error_set(err, EPROTO, "the handover contradicts itself");
+	return 0;
+}
+
+static int open_zones(int fd, struct policy *p, struct seg_error *err)
+{
+	struct stat stat;
+	struct mapping zones = {"list of VLANs", fd, PROT_READ, 0, 0, (void **)&p->zones};
+
+	if (fstat(fd, &stat) || stat.st_size < (off_t)sizeof(*p->zones))
+		return seg_error_set(err, EINVAL, "the list of VLANs is cut short");
+	p->zones_size = zones.size = (uint64_t)stat.st_size;
+	return map_one(&zones, err);
+}
+
+/* fds: of SEG_POLICY_FDS, after whose first the handover was read. */
+static int open_rest(const int fds[SEG_POLICY_FDS_N], struct policy *p, enum seg_worker_exit *how,
+		     struct seg_error *err)
+{
+	const struct mapping rules = {"map seg_rules",
+				      fds[2],
+				      PROT_READ | PROT_WRITE,
+				      0,
+				      p->handover->rules * sizeof(*p->rules),
+				      (void **)&p->rules};
+	int r;
+
+	*how = SEG_WORKER_EXIT_RINGS;
+	r = map_one(&rules, err);
+	if (!r && p->handover->flags & SEG_HANDOVER_ZONES)
+		r = open_zones(fds[3], p, err);
 	if (r)
 		return r;
-	if (w->judge.image)
-		seg_image_unmap(w->judge.image);
-	w->judge.image = image;
-	w->judge.generation = (uint16_t)generation;
-	w->judge.iface = seg_image_iface(image, w->handover->name);
-	return 0;
+	*how = SEG_WORKER_EXIT_IMAGE;
+	return seg_image_map(fds[1], &p->image, err);
+}
+
+static void decide_by(struct seg_worker *w, const struct policy *p)
+{
+	const struct seg_handover *h = p->handover;
+	struct seg_publisher *publisher = &w->lane.publisher;
+
+	w->handover = h;
+	w->zones_size = p->zones_size;
+	w->judge.constants = publisher->constants = &h->constants;
+	w->judge.image = p->image;
+	w->judge.generation = (uint16_t)h->generation;
+	w->judge.iface = seg_image_iface(p->image, h->name);
+	w->judge.zones = p->zones;
+	publisher->rules = p->rules;
+	publisher->rule_count = h->rules - 1;
+	publisher->denied_max = h->limit[SEG_CLASS_DENIED];
 }
 
 int seg_worker_open(struct seg_worker *w, int fd_first,
 		    const struct seg_ring mapped[SEG_RING_KINDS], enum seg_worker_exit *how,
 		    struct seg_error *err)
 {
-	struct seg_quota *quota = NULL;
-	int r;
+	static const enum seg_worker_fd places[] = SEG_POLICY_FDS;
+	int fds[SEG_POLICY_FDS_N], r;
+	struct policy p = {0};
 
 	*w = (struct seg_worker){.fd_first = fd_first, .pid = getpid()};
+	for (size_t i = 0; i < SEG_POLICY_FDS_N; i++)
+		fds[i] = fd_of(w, places[i]);
 	*how = SEG_WORKER_EXIT_HANDOVER;
-	r = open_handover(w, err);
+	r = open_handover(fds[0], &p, err);
 	if (r)
 		return r;
 	*how = SEG_WORKER_EXIT_RINGS;
-	if ((r = map_memory(w, &quota, err)) || (r = map_optional(w, err)) ||
-	    (r = map_rings(w, mapped, err)))
+	if ((r = map_memory(w, p.handover, err)) || (r = map_rings(w, p.handover, mapped, err)))
 		return r;
-	join(w, quota);
-	*how = SEG_WORKER_EXIT_IMAGE;
-	return open_image(w, fd_of(w, SEG_FD_IMAGE), w->handover->generation, err);
+	join(w, p.handover);
+	r = open_rest(fds, &p, how, err);
+	if (!r)
+		decide_by(w, &p);
+	return r;
+}
+
+/* What was mapped once stays: only what is the policy's may be another. */
+static bool goes_with(const struct seg_handover *is, const struct seg_handover *next)
+{
+	struct seg_handover like = *next;
+
+	like.rules = is->rules;
+	like.generation = is->generation;
+	like.constants = is->constants;
+	like.constants.buckets = next->constants.buckets;
+	like.flags ^= (like.flags ^ is->flags) & SEG_HANDOVER_ZONES;
+	memcpy(like.limit, is->limit, sizeof(like.limit));
+	return !memcmp(&like, is, sizeof(like));
+}
+
+/*
+ * Between two batches: nothing that the one before decided is in hand. On failure the worker ends;
+ * its successor begins with what the keeper told the spawner.
+ */
+static int change_policy(struct seg_worker *w, const int fds[SEG_POLICY_FDS_N],
+			 enum seg_worker_exit *how, struct seg_error *err)
+{
+	struct policy before = {w->handover, w->judge.image, w->lane.publisher.rules,
+				w->judge.zones, w->zones_size};
+	struct policy next = {0};
+	int r;
+
+	*how = SEG_WORKER_EXIT_HANDOVER;
+	r = open_handover(fds[0], &next, err);
+	if (r)
+		return r;
+	if (!goes_with(w->handover, next.handover))
+		return seg_error_set(err, EPROTO, "the handover is another queue's");
+	r = open_rest(fds, &next, how, err);
+	if (r)
+		return r;
+	decide_by(w, &next);
+	close_policy(&before);
+	w->acknowledge = next.handover->generation;
+	return 0;
 }
 
 /* --- doorbell ----------------------------------------------------------------------- */
@@ -275,12 +358,12 @@ static void wake_keeper(struct seg_worker *w)
 		tell(w, SEG_DOORBELL_AWAKE, 0);
 }
 
-/* The length of the next message, 0 at the end, or -errno; *fd: its descriptor, or -1. */
-static ssize_t receive(int from, struct seg_doorbell *message, int *fd)
+/* The length of the next message, 0 at the end, or -errno; fds: its descriptors, or -1. */
+static ssize_t receive(int from, struct seg_doorbell *message, int fds[SEG_POLICY_FDS_N])
 {
 	union {
 		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(SEG_POLICY_FDS_N * sizeof(int))];
 	} control = {0};
 	struct iovec io = {message, sizeof(*message)};
 	struct msghdr header = {.msg_iov = &io,
@@ -290,19 +373,18 @@ static ssize_t receive(int from, struct seg_doorbell *message, int *fd)
 	ssize_t length = recvmsg(from, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c = length > 0 ? CMSG_FIRSTHDR(&header) : NULL;
 
-	*fd = -1;
+	memset(fds, -1, SEG_POLICY_FDS_N * sizeof(int));
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0)); /* they were room for */
 	return length < 0 ? -errno : length;
 }
 
 /* One message. 0, or -errno: the worker must end. Nothing is in hand between two batches. */
-static int answer(struct seg_worker *w, struct seg_error *err)
+static int answer(struct seg_worker *w, enum seg_worker_exit *how, struct seg_error *err)
 {
 	struct seg_doorbell message = {0};
-	_cleanup_close_ int fd = -1;
-	ssize_t length = receive(w->doorbell, &message, &fd);
-	int r;
+	int fds[SEG_POLICY_FDS_N], r = 0;
+	ssize_t length = receive(w->doorbell, &message, fds);
 
 	if (length == -EAGAIN || length == -EINTR)
 		return 0;
@@ -310,14 +392,13 @@ static int answer(struct seg_worker *w, struct seg_error *err)
 		w->doorbell = -1;
 		return 0;
 	}
-	if (length != sizeof(message) || message.kind != SEG_DOORBELL_POLICY || fd < 0)
-		return 0;
-	r = open_image(w, fd, message.generation, err);
-	if (r)
-		return r;
-	w->acknowledge = message.generation;
-	acknowledge(w);
-	return 0;
+	if (length == sizeof(message) && message.kind == SEG_DOORBELL_POLICY)
+		r = change_policy(w, fds, how, err);
+	for (size_t i = 0; i < SEG_POLICY_FDS_N; i++)
+		seg_closep(&fds[i]);
+	if (!r)
+		acknowledge(w);
+	return r;
 }
 
 /* --- start --------------------------------------------------------------------------- */
@@ -359,11 +440,6 @@ int seg_worker_start(struct seg_worker *w, enum seg_worker_exit *how, struct seg
 }
 
 /* --- a batch ------------------------------------------------------------------------- */
-
-static uint32_t least(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
 
 static void decide(struct seg_worker *w, uint32_t count, uint64_t now)
 {
@@ -509,6 +585,5 @@ int seg_worker_turn(struct seg_worker *w, int timeout, enum seg_worker_exit *how
 		return seg_error_set(err, errno, "the sockets cannot be waited for");
 	count_one(&w->lane.queue->wakeups);
 	work(w);
-	*how = SEG_WORKER_EXIT_IMAGE;
-	return wait[1].revents ? answer(w, err) : 0;
+	return wait[1].revents ? answer(w, how, err) : 0;
 }

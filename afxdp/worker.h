@@ -18,6 +18,7 @@ struct seg_worker {
 	struct seg_judge judge;
 	struct seg_flows flows;
 	const struct seg_config *config;
+	uint64_t zones_size; /* of judge.zones, bytes */
 	uint8_t *umem;
 	int32_t pid;
 	int doorbell;         /* -1: the keeper is gone; we go on */

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """policy apply and show, and that `why` foretells what real traffic meets."""
 import json
+import os
+import signal
 import socket
 import subprocess
 
 from lab import CLIENT, IFACE, INET, OPEN_TCP, POLICY, SERVER, Lab
-from system import check, check_equal, slow, until
+from system import check, check_equal, slow, stopped, until
 
 EXIT_FAILED, EXIT_NOT_ATTACHED, EXIT_PROTECTED = 1, 3, 5
 
@@ -43,6 +45,48 @@ def test_apply_changes_what_is_allowed():
         check(not connects(lab, 4, 8081), "8081 is open")
         apply(lab, POLICY.replace("8080", "8081"))
         check(connects(lab, 4, 8081), "8081 is shut")
+
+
+def test_workers_are_told_not_replaced():
+    """Also of a policy of VLANs, with more rules, and with others' limits; by apply and by patch."""
+    with Lab(queues=2) as lab:
+        receiver = lab.receiver(4, 9900)
+        lab.attach()
+        before = lab.workers()
+        more = POLICY.replace("rules:", "rules:\n  - {id: v, vlan: 5, action: deny}")
+        apply(lab, more.replace("9000-9099", "9900"))
+        lab.xdpseg("policy", "patch", "{id: extra, service: tcp/9, action: allow}")
+        check_equal(lab.workers(), before, "workers")
+        lab.sender(4, 9900).send(b"new")
+        check_equal(receiver.recv(16), b"new", "by the new policy")
+        until("its rule", lambda: lab.stats()["rules"]["udp"]["packets"] == 1)
+
+
+def test_a_hanging_worker_does_not_keep_a_policy_away():
+    with Lab() as lab:
+        receiver = lab.receiver(4, 9900)
+        lab.attach()
+        pid = lab.worker()
+        with stopped(pid):
+            apply(lab, POLICY.replace("9000-9099", "9900"))
+            check(lab.worker() != pid, "it is still there")
+        lab.sender(4, 9900).send(b"new")
+        check_equal(receiver.recv(16), b"new", "by the new policy")
+
+
+def test_a_worker_that_dies_while_it_is_told():
+    """Its successor has the policy from the spawner, whichever of both was heard first."""
+    with Lab() as lab:
+        receiver = lab.receiver(4, 9900)
+        lab.attach()
+        for turn in range(10):
+            port = (9901, 9900)[turn % 2]
+            command = lab.command("policy", "apply", lab.write("next.yaml", POLICY.replace("9000-9099", str(port))))
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as applying:
+                os.kill(lab.worker(), signal.SIGKILL)
+                check_equal(applying.wait(), 0, "apply")
+        lab.sender(4, 9900).send(b"new")
+        check_equal(receiver.recv(16), b"new", "by the last policy")
 
 
 def connects(lab, family, port, source=None):

@@ -166,14 +166,33 @@ static struct seg_handover handover(void)
 	};
 }
 
+static int seal_handover(const struct seg_handover *h)
+{
+	int fd = memory("handover", sizeof(*h));
+
+	check_eq(write(fd, h, sizeof(*h)), sizeof(*h));
+	check_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
+	return fd;
+}
+
+static int seal_policy(const char *text)
+{
+	const struct seg_policy_file policy = {"test", text, strlen(text)};
+	struct seg_image *image;
+	int fd;
+
+	check_eq(seg_policy_compile(&policy, NULL, &image, NULL), 0);
+	fd = seg_image_seal(image, NULL);
+	check(fd >= 0);
+	return fd;
+}
+
 static void begin(void)
 {
-	const struct seg_policy_file policy = {"test", TEXT, strlen(TEXT)};
 	const struct seg_config armed = {.generation = 1, .armed = 1};
 	const uint32_t zero = 0;
 	struct seg_handover h;
 	struct inject_bpf *bpf;
-	struct seg_image *image;
 	int doorbell[2], xsks;
 
 	lab_enter();
@@ -186,20 +205,14 @@ static void begin(void)
 	h = handover();
 	check_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, doorbell), 0);
 	keeper = doorbell[0];
-	fds[SEG_FD_HANDOVER] = memory("handover", sizeof(h));
-	check_eq(write(fds[SEG_FD_HANDOVER], &h, sizeof(h)), sizeof(h));
-	check_eq(fcntl(fds[SEG_FD_HANDOVER], F_ADD_SEALS,
-		       F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
-		 0);
+	fds[SEG_FD_HANDOVER] = seal_handover(&h);
 	fds[SEG_FD_DOORBELL] = doorbell[1];
 	fds[SEG_FD_UMEM] = memory("umem", (size_t)FRAMES * 4096);
 	fds[SEG_FD_LEDGER] = memory("ledger", SEG_LEDGER_SIZE);
 	fds[SEG_FD_RX] = xsk("inside", -1);
 	fds[SEG_FD_TX] = xsk("outer", fds[SEG_FD_RX]);
 	set_mark(fds[SEG_FD_TX]);
-	check_eq(seg_policy_compile(&policy, NULL, &image, NULL), 0);
-	fds[SEG_FD_IMAGE] = seg_image_seal(image, NULL);
-	check(fds[SEG_FD_IMAGE] >= 0);
+	fds[SEG_FD_IMAGE] = seal_policy(TEXT);
 	fds[SEG_FD_TAGS] = array("tags", sizeof(struct seg_tags), BUCKETS);
 	fds[SEG_FD_SLOTS] = array("slots", sizeof(struct seg_session), BUCKETS * SEG_BUCKET_SLOTS);
 	fds[SEG_FD_QUEUES] = array("queues", sizeof(struct seg_queue), 1);
@@ -348,36 +361,112 @@ static long next_number(int timeout)
 
 /* --- tests ----------------------------------------------------------------------------------- */
 
-TEST(worker, is_ready_and_takes_a_new_policy)
+static void tell_policy(const int policy[SEG_POLICY_FDS_N])
 {
-	struct seg_doorbell message = {.kind = SEG_DOORBELL_POLICY, .generation = 2};
+	struct seg_doorbell message = {.kind = SEG_DOORBELL_POLICY};
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+		char space[CMSG_SPACE(SEG_POLICY_FDS_N * sizeof(int))];
+	} control = {.header = {CMSG_LEN(SEG_POLICY_FDS_N * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
 	struct iovec io = {&message, sizeof(message)};
 	struct msghdr header = {.msg_iov = &io,
 				.msg_iovlen = 1,
 				.msg_control = &control,
 				.msg_controllen = sizeof(control)};
+
+	memcpy(CMSG_DATA(&control.header), policy, SEG_POLICY_FDS_N * sizeof(int));
+	check_eq(sendmsg(keeper, &header, 0), sizeof(message));
+}
+
+/* Of generation 2, with fewer rules: port 54 is open, not 53. */
+static struct seg_handover next_handover(void)
+{
+	struct seg_handover h = handover();
+
+	h.generation = 2;
+	h.rules = 2;
+	h.limit[SEG_CLASS_DENIED] = 50;
+	return h;
+}
+
+static const char NEXT[] = "version: 1\n"
+			   "defaults: {ingress: deny, egress: allow}\n"
+			   "rules:\n"
+			   "  - {id: other, service: udp/54, action: allow}\n";
+
+TEST(worker, takes_over_another_policy)
+{
+	struct seg_handover h;
+	struct seg_doorbell message;
+	struct seg_rule_count *counts;
+	int policy[SEG_POLICY_FDS_N];
 	pid_t pid;
 
 	begin();
+	h = next_handover();
+	policy[0] = policy[3] = seal_handover(&h);
+	policy[1] = seal_policy(NEXT);
+	policy[2] = array("rules", sizeof(struct seg_rule_count), h.rules);
+	counts = mmap(NULL, 4096, PROT_READ, MAP_SHARED, policy[2], 0);
+	check(counts != MAP_FAILED);
 	pid = start();
 	check_eq(listen_to_worker().kind, SEG_DOORBELL_READY);
-	memcpy(CMSG_DATA(&control.header), &fds[SEG_FD_IMAGE], sizeof(int));
-	check_eq(sendmsg(keeper, &header, 0), sizeof(message));
+	send_one(1, 53);
+	check_eq(next_number(2000), 1);
+	tell_policy(policy);
 	message = listen_to_worker();
 	check_eq(message.kind, SEG_DOORBELL_ACK);
 	check_eq(message.generation, 2);
-	send_one(1, 53);
-	check_eq(next_number(2000), 1);
+	check_eq(message.pid, pid);
 	send_one(2, 54);
+	check_eq(next_number(2000), 2);
+	send_one(3, 55);
 	check_eq(next_number(100), -1);
-	check_eq(queue->exit[SEG_REASON_RULE_ALLOW].packets, 1);
+	check_eq(counts[0].count.packets, 1);
+	check_eq(queue->exit[SEG_REASON_RULE_ALLOW].packets, 2);
 	check_eq(queue->exit[SEG_REASON_RULE_DENY].packets, 1);
 	kill(pid, SIGKILL);
 	check(WIFSIGNALED(end(pid)));
+}
+
+/* It ends, and says by its status why; the keeper's order of a whole is its successor's. */
+TEST(worker, what_it_cannot_take_over_ends_it)
+{
+	const struct {
+		enum seg_worker_exit status;
+		uint32_t frames, version;
+		bool image;
+	} WRONG[] = {
+		{SEG_WORKER_EXIT_HANDOVER, FRAMES / 2, SEG_HANDOVER_VERSION, true},
+		{SEG_WORKER_EXIT_HANDOVER, FRAMES, SEG_HANDOVER_VERSION + 1, true},
+		{SEG_WORKER_EXIT_IMAGE, FRAMES, SEG_HANDOVER_VERSION, false},
+	};
+	int policy[SEG_POLICY_FDS_N], status;
+	pid_t pid;
+
+	begin();
+	policy[1] = seal_policy(NEXT);
+	policy[2] = array("rules", sizeof(struct seg_rule_count), 2);
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(WRONG); i++) {
+		struct seg_handover h = next_handover();
+
+		h.frames = WRONG[i].frames;
+		h.version = WRONG[i].version;
+		policy[0] = policy[3] = seal_handover(&h);
+		pid = start();
+		check_eq(listen_to_worker().kind, SEG_DOORBELL_READY);
+		tell_policy(WRONG[i].image ? policy
+					   : (int[]){policy[0], policy[0], policy[2], policy[0]});
+		status = end(pid);
+		check(WIFEXITED(status));
+		check_eq(WEXITSTATUS(status), WRONG[i].status);
+	}
+	pid = start();
+	check_eq(listen_to_worker().kind, SEG_DOORBELL_READY);
+	send_one(1, 53);
+	check_eq(next_number(2000), 1);
+	kill(pid, SIGKILL);
+	end(pid);
 }
 
 /* A successor with nothing to do must say so: XDP would take it for lost, and ask it nothing more.

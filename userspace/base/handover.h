@@ -5,7 +5,9 @@
  * The keeper sends SEG_SPAWN_START with all descriptors to the spawner, which
  * keeps them for as long as the queue lives, and forks a worker with them at
  * fixed numbers. A worker that dies is forked again with the same descriptors:
- * sockets are bound once and adopted, never rebound.
+ * sockets are bound once and adopted, never rebound. Another policy is told to the spawner, then
+ * to the worker, which takes it over between two batches; one that cannot, or is silent, is
+ * replaced by a successor that has it from the start.
  *
  * Before Linux 6.4 nobody can map the rings of a bound socket. There the spawner maps
  * them first, and a worker is a fork of it that inherits them, and executes nothing.
@@ -44,6 +46,13 @@ enum seg_worker_fd {
 	SEG_FD_ZONES,       /* memfd: struct seg_zone_list; absent unless the policy names VLANs */
 	SEG_FD_MAX
 };
+
+/* What changes with the policy. */
+#define SEG_POLICY_FDS                                                                             \
+	{                                                                                          \
+		SEG_FD_HANDOVER, SEG_FD_IMAGE, SEG_FD_RULES, SEG_FD_ZONES                          \
+	}
+#define SEG_POLICY_FDS_N 4
 
 #define SEG_LEDGER_SIZE (1u << 20)
 
@@ -109,8 +118,8 @@ enum seg_spawn_kind {
 			    an absent one is the handover's, twice */
 	SEG_SPAWN_STOP,  /* end that worker, close its descriptors */
 	SEG_SPAWN_RESTART, /* end that worker, it hangs; another one is started at once */
-	SEG_SPAWN_IMAGE, /* what the next worker starts with; descriptors: SEG_FD_HANDOVER, _IMAGE,
-			    _RULES and _ZONES, absent ones as in START */
+	SEG_SPAWN_IMAGE, /* what the next worker starts with; descriptors: of SEG_POLICY_FDS, absent
+			    ones as in START */
 	SEG_SPAWN_EXIT,  /* end all workers, then yourself */
 	SEG_SPAWN_RX_RINGS, /* map this worker's rings now, before START: descriptors: a socket that
 			       is not bound yet, and one on which a byte says that it was done */
@@ -136,8 +145,8 @@ struct seg_spawn {
 
 enum seg_doorbell_kind {
 	SEG_DOORBELL_READY,  /* worker: rings are filled; `generation` of the policy it has */
-	SEG_DOORBELL_POLICY, /* keeper: a new policy of `generation`; two descriptors: its image and
-				its rule counters (as SEG_FD_IMAGE and SEG_FD_RULES) */
+	SEG_DOORBELL_POLICY, /* keeper: another policy; descriptors: of SEG_POLICY_FDS, absent ones
+				as in START. Told to the spawner first, for a successor. */
 	SEG_DOORBELL_ACK,   /* worker: nothing decided by an older generation is on its way any more
 			     */
 	SEG_DOORBELL_AWAKE, /* worker: packets came, and seg_queue.bell asked to be told */

@@ -11,12 +11,12 @@
 
 /*
  * In this order: programs and zones are made ready beside those in use; workers
- * are replaced by ones that know only the new policy, and what these publish is of
- * a generation that no program asks for yet; programs change; then the
- * generation is stored. Up to the last step each can be taken back.
+ * decide by the new policy, and what they publish is of a generation that no program asks
+ * for yet; programs change; then the generation is stored. Up to the last step each can be
+ * taken back; a generation that workers knew is no other policy's then.
  *
- * Workers are replaced, not told: what they are given (image, counters, limits,
- * VLANs) is one handover, and a death at any instruction loses nothing anyway.
+ * Workers are told, not replaced: to begin with a table of a million sessions takes 25 ms,
+ * half of it to let the old one's go, in which unknown flows wait.
  */
 struct change {
 	struct seg_keeper *keeper;
@@ -164,6 +164,7 @@ static void take_back(struct change *change)
 		hand_over(iface, &keeper->book, NULL);
 	}
 	seg_keeper_unpin_rules(keeper, change->next);
+	keeper->taken_back++;
 }
 
 static void keep_programs(struct change *change)
@@ -221,6 +222,7 @@ static void commit(struct change *change)
 	seg_store(&config->armed, !change->next->observe);
 	keeper->retired = keeper->book;
 	keeper->book = *change->next;
+	keeper->taken_back = 0;
 	*change->next = SEG_RULEBOOK_NONE;
 	keep_programs(change);
 	seg_loop_put_off(&keeper->loop, retire, keeper);

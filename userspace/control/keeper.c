@@ -313,11 +313,24 @@ static bool keeps_policy(const struct seg_keeper *keeper, const struct seg_polic
 	       (!policy->files || policy->fallback);
 }
 
+/*
+ * Sessions keep a verdict of an even and one of an odd generation: the next one's place is not
+ * that of the one in force, and its number none that a policy which was taken back had.
+ */
+static uint32_t next_generation(const struct seg_keeper *keeper)
+{
+	uint32_t next = seg_generation_after(keeper->book.generation);
+
+	for (uint32_t i = 0; i < 2 * keeper->taken_back; i++)
+		next = seg_generation_after(next);
+	return next;
+}
+
 /* The rulebook that would come next; *changes: it is not the one in force. */
 static int open_next(const struct seg_keeper *keeper, const struct seg_policy_text *policy,
 		     struct seg_rulebook *book, bool *changes, struct seg_error *err)
 {
-	uint32_t generation = keeper->open ? seg_generation_after(keeper->book.generation) : 1;
+	uint32_t generation = keeper->open ? next_generation(keeper) : 1;
 	int r = seg_rulebook_open(book, policy, generation, keeper->revision + 1, err);
 
 	if (r)
@@ -420,8 +433,7 @@ int seg_keeper_patch(struct seg_keeper *keeper, const struct seg_patch *patch, u
 	if (!r && !keeper->book.given)
 		return -EAGAIN;
 	if (!r)
-		r = seg_rulebook_patch(&book, &keeper->book, patch, id,
-				       seg_generation_after(keeper->book.generation),
+		r = seg_rulebook_patch(&book, &keeper->book, patch, id, next_generation(keeper),
 				       keeper->revision + 1, err);
 	if (r)
 		return r;

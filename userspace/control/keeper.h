@@ -56,6 +56,7 @@ struct seg_keeper {
 	struct seg_iface *ifaces[SEG_IFACES_MAX];
 	uint32_t ifaces_n;
 	uint32_t revision;
+	uint32_t taken_back; /* changes since the last that came about */
 	struct seg_trial trial;
 	struct seg_learn learn;
 	uint64_t reaped; /* ns: last round */

@@ -237,6 +237,18 @@ static void forget(struct worker *worker)
 	worker->used = false;
 }
 
+static void keeper_spoke(struct seg_watch *watch, uint32_t events);
+
+/* All that the keeper has said so far. */
+static void hear_out(struct spawner *spawner)
+{
+	struct pollfd said = {.fd = spawner->keeper.fd, .events = POLLIN};
+
+	while (spawner->keeper.fd >= 0 && poll(&said, 1, 0) > 0)
+		keeper_spoke(&spawner->keeper, EPOLLIN);
+}
+
+/* A policy that it was told of was told here before: its successor is to have it. */
 static void worker_ended(struct seg_watch *watch, uint32_t events)
 {
 	struct worker *worker = (struct worker *)watch; /* its first member */
@@ -244,6 +256,7 @@ static void worker_ended(struct seg_watch *watch, uint32_t events)
 	int status = 0;
 
 	(void)events;
+	hear_out(worker->spawner);
 	waitpid(worker->pid, &status, 0);
 	seg_loop_remove(&worker->spawner->loop, watch);
 	close(watch->fd);
@@ -307,10 +320,9 @@ static void on_restart(struct worker *worker, int *fds, int n)
 
 static void on_image(struct worker *worker, int *fds, int n)
 {
-	static const enum seg_worker_fd places[] = {SEG_FD_HANDOVER, SEG_FD_IMAGE, SEG_FD_RULES,
-						    SEG_FD_ZONES};
+	static const enum seg_worker_fd places[] = SEG_POLICY_FDS;
 
-	if (!worker->used || n != (int)SEG_ARRAY_SIZE(places))
+	if (!worker->used || n != SEG_POLICY_FDS_N)
 		return;
 	for (int i = 0; i < n; i++)
 		exchange(&worker->fds[places[i]], &fds[i]);
@@ -421,17 +433,6 @@ static void leave_keeper(struct spawner *spawner)
 	spawner->keeper.fd = -1;
 }
 
-/* What the dead one said last comes first. */
-static void hear_out(struct spawner *spawner)
-{
-	struct pollfd old = {.fd = spawner->keeper.fd, .events = POLLIN};
-
-	while (spawner->keeper.fd >= 0 && poll(&old, 1, 0) > 0)
-		keeper_spoke(&spawner->keeper, EPOLLIN);
-	if (spawner->keeper.fd >= 0)
-		leave_keeper(spawner);
-}
-
 static bool may_keep(const struct spawner *spawner, int socket)
 {
 	struct ucred peer = {.uid = (uid_t)-1};
@@ -449,7 +450,9 @@ static void keeper_came(struct seg_watch *watch, uint32_t events)
 	(void)events;
 	if (socket < 0 || !may_keep(spawner, socket))
 		return;
-	hear_out(spawner);
+	hear_out(spawner); /* what the dead one said last comes first */
+	if (spawner->keeper.fd >= 0)
+		leave_keeper(spawner);
 	spawner->keeper.fd = TAKE_FD(socket);
 	seg_loop_add(&spawner->loop, &spawner->keeper, EPOLLIN);
 }

@@ -15,6 +15,7 @@
 	2000 /* a killed process is gone in microseconds, unless the machine is in trouble */
 #define MAP_MS     2000
 #define DEATHS_MAX 5 /* while we wait for it */
+#define SILENT_MS  500
 
 static const char *const state_names[] = {
 	[SEG_REMOTE_NONE] = "none",   [SEG_REMOTE_STARTING] = "starting",
@@ -50,6 +51,7 @@ static void worker_started(struct seg_remote *worker, const struct seg_spawn *me
 {
 	worker->pid = message->pid;
 	worker->generation = 0;
+	worker->deaf = false;
 	set_state(worker, SEG_REMOTE_STARTING);
 	take_its_word(worker);
 }
@@ -244,6 +246,7 @@ int seg_remote_adopt(struct seg_workers *workers, struct seg_remote *worker,
 		.all = workers,
 		.queue_index = held->queue_index,
 		.pid = held->pid,
+		.deaf = true,
 	};
 	set_state(worker, SEG_REMOTE_STARTING);
 	workers->at[held->queue_index] = worker;
@@ -308,19 +311,19 @@ void seg_remote_replace(struct seg_remote *worker)
 
 int seg_remote_set_policy(struct seg_remote *worker, const int fds[SEG_FD_MAX])
 {
-	const int absent = fds[SEG_FD_HANDOVER];
-	const int send[] = {
-		fds[SEG_FD_HANDOVER],
-		fds[SEG_FD_IMAGE],
-		fds[SEG_FD_RULES],
-		fds[SEG_FD_ZONES] >= 0 ? fds[SEG_FD_ZONES] : absent,
-	};
-	int r = tell(worker->all, SEG_SPAWN_IMAGE, worker->queue_index, send, SEG_ARRAY_SIZE(send));
+	static const enum seg_worker_fd places[] = SEG_POLICY_FDS;
+	const struct seg_doorbell message = {.kind = SEG_DOORBELL_POLICY};
+	int send[SEG_POLICY_FDS_N], r;
 
+	for (size_t i = 0; i < SEG_POLICY_FDS_N; i++)
+		send[i] = fds[places[i]] >= 0 ? fds[places[i]] : fds[SEG_FD_HANDOVER];
+	r = tell(worker->all, SEG_SPAWN_IMAGE, worker->queue_index, send, SEG_POLICY_FDS_N);
 	if (r)
 		return r;
 	worker->generation = 0;
-	seg_remote_replace(worker);
+	if (worker->deaf || seg_message_send(worker->doorbell.fd, &message, sizeof(message), send,
+					     SEG_POLICY_FDS_N))
+		seg_remote_replace(worker);
 	return 0;
 }
 
@@ -382,8 +385,8 @@ static void listen_to(struct seg_remote *worker, int timeout_ms)
 			watches[i]->ready(watches[i], EPOLLIN);
 }
 
-int seg_workers_wait(struct seg_remote *const *which, size_t n, uint32_t generation, int timeout_ms,
-		     struct seg_error *err)
+static int wait_for(struct seg_remote *const *which, size_t n, uint32_t generation, int timeout_ms,
+		    struct seg_error *err)
 {
 	uint64_t deadline = seg_clock_now() + (uint64_t)timeout_ms * 1000000;
 	struct seg_remote *worker, *last = NULL;
@@ -405,4 +408,21 @@ int seg_workers_wait(struct seg_remote *const *which, size_t n, uint32_t generat
 		listen_to(worker, (int)((deadline - now) / 1000000) + 1);
 	}
 	return 0;
+}
+
+/* Alive, but it has not heard: it hangs, or died with what it was told unread. */
+static void replace_silent(struct seg_remote *const *which, size_t n, uint32_t generation)
+{
+	for (size_t i = 0; i < n; i++)
+		if (which[i]->state == SEG_REMOTE_READY && which[i]->generation != generation)
+			seg_remote_replace(which[i]);
+}
+
+int seg_workers_wait(struct seg_remote *const *which, size_t n, uint32_t generation, int timeout_ms,
+		     struct seg_error *err)
+{
+	if (!wait_for(which, n, generation, SILENT_MS, NULL))
+		return 0;
+	replace_silent(which, n, generation);
+	return wait_for(which, n, generation, timeout_ms, err);
 }

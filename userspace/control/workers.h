@@ -35,6 +35,7 @@ struct seg_remote {
 	uint32_t deaths;     /* of this queue's workers so far */
 	uint32_t generation; /* of the policy that it says it decides by */
 	uint64_t since;      /* ns, CLOCK_MONOTONIC: of this state */
+	bool deaf; /* another keeper's worker: it has our doorbell only once it is replaced */
 	struct seg_doorbell
 		said; /* the last that a worker said of its policy, this one or another */
 };
@@ -93,14 +94,15 @@ void seg_remote_stop(struct seg_remote *worker);
 void seg_remote_replace(struct seg_remote *worker);
 
 /*
- * Its successors start with what stands in fds[] under SEG_FD_HANDOVER, _IMAGE,
- * _RULES and _ZONES (-1: absent); it is replaced by the first of them.
+ * It decides by what stands in fds[] under SEG_POLICY_FDS (-1: absent) as soon as it hears of it,
+ * and its successors from their start; one that cannot hear is replaced by the first of them.
  */
 int seg_remote_set_policy(struct seg_remote *worker, const int fds[SEG_FD_MAX]);
 
 /*
- * Wait until these workers decide by `generation`. -ETIMEDOUT; -ECHILD: one ends
- * again and again. Only workers and spawner are listened to meanwhile.
+ * Wait until these workers decide by `generation`; who is silent for a while is replaced.
+ * -ETIMEDOUT; -ECHILD: one ends again and again. Only workers and spawner are listened to
+ * meanwhile.
  */
 int seg_workers_wait(struct seg_remote *const *which, size_t n, uint32_t generation, int timeout_ms,
 		     struct seg_error *err);
