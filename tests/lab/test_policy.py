@@ -89,6 +89,21 @@ def test_a_worker_that_dies_while_it_is_told():
         check_equal(receiver.recv(16), b"new", "by the last policy")
 
 
+def test_a_generation_that_was_taken_back_is_no_others():
+    """Workers knew that policy: sessions may hold its verdicts under that number."""
+    with Lab() as lab:
+        lab.attach()
+        before = in_force(lab)
+        in_the_way = f"{lab.runtime}/policy.json.next"
+        os.mkdir(in_the_way)
+        failure = apply(lab, POLICY.replace("8080", "8081"), code=EXIT_FAILED).failure
+        os.rmdir(in_the_way)
+        check("policy.json" in failure["what"], f"it failed for another reason: {failure}")
+        check_equal(in_force(lab), before, "in force")
+        apply(lab, POLICY.replace("8080", "8082"))
+        check_equal(in_force(lab)[3], before[3] + 3, "generation")
+
+
 def connects(lab, family, port, source=None):
     with lab.client.socket(INET[family], socket.SOCK_STREAM) as sock:
         sock.settimeout(slow(0.5))
