@@ -148,47 +148,69 @@ static struct libscols_table *fitting_table(const struct seg_view *view,
 
 /* --- straight to a pipe -------------------------------------------------------------- */
 
-static void print_blanks(FILE *to, size_t n)
-{
-	static const char BLANKS[] = "                                ";
+/* A row's cells as bytes and columns of a terminal. */
+struct extents {
+	size_t bytes[SEG_SESSION_COLUMNS], width[SEG_SESSION_COLUMNS];
+	size_t all; /* bytes of the row, blanks and newline included */
+};
 
-	for (; n > sizeof(BLANKS) - 1; n -= sizeof(BLANKS) - 1)
-		fwrite_unlocked(BLANKS, 1, sizeof(BLANKS) - 1, to);
-	fwrite_unlocked(BLANKS, 1, n, to);
+static void measure(struct extents *extents, const struct cells *cells,
+		    struct seg_session_widths *widths)
+{
+	extents->all = 0;
+	for (size_t i = 0; i < SEG_SESSION_COLUMNS; i++) {
+		extents->bytes[i] = strlen(cells->text[i]);
+		extents->width[i] = seg_columns_text_width(cells->text[i]);
+		if (extents->width[i] > widths->of[i])
+			widths->of[i] = extents->width[i];
+		extents->all += extents->bytes[i] + widths->of[i] - extents->width[i] + 1;
+	}
 }
 
-static void print_cell(FILE *to, const char *text, bool right, size_t *widest)
+static char *put_blanks(char *to, size_t n)
 {
-	size_t width = seg_columns_text_width(text);
-
-	if (width > *widest)
-		*widest = width;
-	print_blanks(to, right ? *widest - width : 0);
-	fwrite_unlocked(text, 1, strlen(text), to);
-	print_blanks(to, (right ? 0 : *widest - width) + 1);
+	memset(to, ' ', n);
+	return to + n;
 }
 
-static void print_row(FILE *to, const char *const *field, struct seg_session_widths *widths)
+/* No blanks at the end of the line, where a name is. */
+static char *put_row(char *to, const struct cells *cells, const struct extents *extents,
+		     const struct seg_session_widths *widths)
 {
-	struct cells cells;
+	for (size_t i = 0; i < SEG_SESSION_COLUMNS; i++) {
+		size_t blanks = widths->of[i] - extents->width[i];
 
-	set_cells(&cells, field);
-	for (size_t i = 0; i < IFACE; i++)
-		print_cell(to, cells.text[i], COLUMNS[i].number, &widths->of[i]);
-	fwrite_unlocked(cells.text[IFACE], 1, strlen(cells.text[IFACE]), to);
-	putc_unlocked('\n', to);
+		to = put_blanks(to, COLUMNS[i].number ? blanks : 0);
+		to = mempcpy(to, cells->text[i], extents->bytes[i]);
+		to = put_blanks(to, i == IFACE ? 0 : 1 + (COLUMNS[i].number ? 0 : blanks));
+	}
+	*to = '\n';
+	return to + 1;
 }
 
 /* A library's table costs 20 us a row: half a minute for what a busy gateway has. */
-static void print_rows(FILE *to, const struct seg_session_lines *lines,
-		       struct seg_session_widths *widths)
+static int print_rows(FILE *to, const struct seg_session_lines *lines,
+		      struct seg_session_widths *widths)
 {
 	const char *field[SEG_ROW_FIELDS], *next = lines->text.item;
+	SEG_VECTOR(char) text = {0};
+	struct extents extents;
+	struct cells cells;
+	int r = 0;
 
-	for (uint32_t i = 0; i < lines->n; i++) {
+	for (uint32_t i = 0; i < lines->n && !r; i++) {
 		next = seg_row_fields(next, field);
-		print_row(to, field, widths);
+		set_cells(&cells, field);
+		measure(&extents, &cells, widths);
+		r = extents.all > UINT32_MAX ? -EFBIG : SEG_ROOM(&text, (uint32_t)extents.all);
+		if (!r)
+			text.n = (uint32_t)(put_row(text.item + text.n, &cells, &extents, widths) -
+					    text.item);
 	}
+	if (!r && text.n && fwrite(text.item, 1, text.n, to) != text.n)
+		r = -EIO;
+	free(text.item);
+	return r;
 }
 
 /* --- lines, however shown --------------------------------------------------------------- */
@@ -221,10 +243,8 @@ int seg_view_session_rows(const struct seg_view *view, const struct seg_session_
 {
 	struct libscols_table *table;
 
-	if (widths->known && !view->colour && !view->width) {
-		print_rows(view->to, lines, widths);
-		return ferror(view->to) ? -EIO : 0;
-	}
+	if (widths->known && !view->colour && !view->width)
+		return print_rows(view->to, lines, widths);
 	table = fitting_table(view, lines);
 	for (size_t i = 0; i < SEG_SESSION_COLUMNS; i++)
 		widths->of[i] = seg_columns_width(table, i);
