@@ -163,8 +163,9 @@ class Lab(contextlib.ExitStack):
             space.sysctl(f"net/ipv6/conf/{name}/accept_ra", 0)
             space.sysctl(f"net/ipv6/conf/{name}/router_solicitations", 0)
             space.sysctl("net/ipv4/ip_unprivileged_port_start", 0)
+            # In one command it would come up before it hears of its address: a card speaks then.
             space.ip_all(f"addr add {own[4]}/24 dev {name}", f"addr add {own[6]}/64 dev {name} nodad",
-                         f"link set {name} addrgenmode none up")
+                         f"link set {name} addrgenmode none", f"link set {name} up")
         until("carrier", lambda: all(map(self.has_carrier, *zip(*ends))))
 
     @staticmethod

@@ -16,7 +16,7 @@ rules:
 def add_vlan(space, name, address):
     space.ip("link", "add", "link", name, "name", "tagged", "type", "vlan", "id", str(TAG))
     space.ip("addr", "add", f"{address}/24", "dev", "tagged")
-    space.ip("link", "set", "tagged", "addrgenmode", "none", "up")
+    space.ip_all("link set tagged addrgenmode none", "link set tagged up")
 
 
 def ping(lab, address):
