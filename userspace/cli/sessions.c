@@ -45,7 +45,11 @@ static int cannot_print(struct seg_error *err, int r)
 
 static int cannot_take(struct seg_error *err, int r)
 {
-	return seg_error_set(err, -r, r == -ENOMEM ? "out of memory" : "no session is like that");
+	if (r == -ENOMEM)
+		return seg_error_set(err, ENOMEM, "out of memory");
+	seg_error_mend(err, "they are of different versions: restart xdpsegd, sessions stay");
+	return seg_error_set(err, -r,
+			     "the daemon lists sessions in a form that xdpseg does not know");
 }
 
 struct listing {
@@ -66,20 +70,14 @@ static int print_batch(struct listing *listing)
 }
 
 /* An empty line says that the daemon is at work. */
-static int keep_row(void *data, char *line, size_t len)
+static int take_row(void *data, char *line, size_t len)
 {
 	struct listing *listing = data;
 	int r = len ? seg_session_lines_add(&listing->rows, line, len) : 0;
 
-	return r ? cannot_take(listing->err, r) : 0;
-}
-
-static int take_row(void *data, char *line, size_t len)
-{
-	struct listing *listing = data;
-	int r = keep_row(data, line, len);
-
-	return r || listing->rows.n < BATCH ? r : print_batch(listing);
+	if (r)
+		return cannot_take(listing->err, r);
+	return listing->rows.n < BATCH ? 0 : print_batch(listing);
 }
 
 static int print_rest(struct listing *listing)
@@ -92,21 +90,16 @@ static int print_rest(struct listing *listing)
 	return r ? cannot_print(listing->err, r) : 0;
 }
 
-static int stream_rows(const struct seg_cli *cli, json_t *request, seg_client_line take,
-		       struct listing *listing)
+static int list_table(const struct seg_cli *cli, const struct seg_view *view, json_t *request,
+		      uint64_t *printed, struct seg_error *err)
 {
-	if (json_object_set_new(request, "form", json_string("tabbed")))
-		return cannot_take(listing->err, -ENOMEM);
-	return seg_client_stream(cli->global.runtime_dir, "/v1/sessions", request, take, listing,
-				 listing->err);
-}
+	struct listing listing = {.view = *view, .err = err};
+	int r = json_object_set_new(request, "form", json_string("tabbed"));
 
-static int list_table(const struct seg_cli *cli, json_t *request, uint64_t *printed,
-		      struct seg_error *err)
-{
-	struct listing listing = {.view = seg_view_of(cli), .err = err};
-	int r = stream_rows(cli, request, take_row, &listing);
-
+	if (r)
+		return cannot_take(err, -ENOMEM);
+	r = seg_client_stream(cli->global.runtime_dir, "/v1/sessions", request, take_row, &listing,
+			      err);
 	r = r ? r : print_rest(&listing);
 	seg_session_lines_free(&listing.rows);
 	*printed = listing.printed;
@@ -126,12 +119,13 @@ static int count_all(const struct seg_cli *cli, const json_t *request, uint64_t 
 }
 
 /* `request` has a limit: what a person reads. Says how many more there are. */
-static int list_some(const struct seg_cli *cli, json_t *request, struct seg_error *err)
+static int list_some(const struct seg_cli *cli, const struct seg_view *view, json_t *request,
+		     struct seg_error *err)
 {
 	uint64_t printed, all = 0;
 	int r;
 
-	r = list_table(cli, request, &printed, err);
+	r = list_table(cli, view, request, &printed, err);
 	if (r || printed < READABLE)
 		return r;
 	r = count_all(cli, request, &all, err);
@@ -160,32 +154,38 @@ static int list_json(const struct seg_cli *cli, const json_t *request, struct se
 				 err);
 }
 
-/* --- all of them at once, again and again ---------------------------------------- */
+/* --- again and again --------------------------------------------------------------- */
 
-static int json_round(const struct seg_cli *cli, const struct seg_view *view, const json_t *request,
+static int join_line(void *data, char *line, size_t len)
+{
+	const struct listing *listing = data;
+
+	return fwrite(line, 1, len, listing->view.to) == len ? 0 : cannot_print(listing->err, -EIO);
+}
+
+/* The lines of a list, as one. */
+static int json_round(const struct seg_cli *cli, const struct seg_view *view, json_t *request,
 		      struct seg_error *err)
 {
-	json_auto_t *rows = NULL, *line = NULL;
-	int r = seg_client_call(cli->global.runtime_dir, "/v1/sessions", request, &rows, err);
+	struct listing listing = {.view = *view, .err = err};
+	int r;
 
-	if (r)
-		return r;
-	line = json_pack("{s:O}", "sessions", rows);
-	r = line ? seg_view_json_line(line, view->to) : -ENOMEM;
-	return r ? cannot_print(err, r) : 0;
+	fputs("{\"sessions\":", view->to);
+	r = seg_client_stream(cli->global.runtime_dir, "/v1/sessions", request, join_line, &listing,
+			      err);
+	if (!r && fputs("}\n", view->to) == EOF)
+		r = cannot_print(err, -EIO);
+	return r;
 }
 
 static int table_round(const struct seg_cli *cli, const struct seg_view *view, json_t *request,
 		       struct seg_error *err)
 {
-	struct listing listing = {.err = err};
-	int r = stream_rows(cli, request, keep_row, &listing);
+	uint64_t printed;
+	int r = list_table(cli, view, request, &printed, err);
 
-	if (!r && (r = seg_view_sessions(view, &listing.rows)))
-		cannot_print(err, r);
 	if (!r && !view->width)
 		fputc('\n', view->to);
-	seg_session_lines_free(&listing.rows);
 	return r;
 }
 
@@ -241,6 +241,7 @@ static int run_list(const struct seg_cli *cli, struct seg_error *err)
 {
 	const struct list_options *options = cli->values;
 	bool some = !options->limit && !cli->global.json && isatty(STDOUT_FILENO);
+	const struct seg_view view = seg_view_of(cli);
 	json_auto_t *request = request_new(cli, err);
 	uint64_t printed;
 
@@ -264,7 +265,8 @@ static int run_list(const struct seg_cli *cli, struct seg_error *err)
 		setvbuf(stdout, NULL, _IOFBF, OUTPUT);
 	if (cli->global.json)
 		return list_json(cli, request, err);
-	return some ? list_some(cli, request, err) : list_table(cli, request, &printed, err);
+	return some ? list_some(cli, &view, request, err)
+		    : list_table(cli, &view, request, &printed, err);
 }
 
 static int run_delete(const struct seg_cli *cli, struct seg_error *err)
