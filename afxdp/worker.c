@@ -192,24 +192,32 @@ static void close_policy(struct policy *p)
 		seg_image_unmap(p->image);
 }
 
-/* Anything but ours, or an older daemon's, is told apart before a field is believed. */
-static int open_handover(int fd, struct policy *p, struct seg_error *err)
+/* Anything but ours, or an older daemon's, is told apart before a field is believed. NULL: err says
+ * why. */
+static const struct seg_handover *open_handover(int fd, struct seg_error *err)
 {
 	const struct seg_handover *h;
 	struct stat stat;
 
-	if (fstat(fd, &stat) || !S_ISREG(stat.st_mode) || stat.st_size < (off_t)sizeof(*h))
-		return seg_error_set(err, ENOENT, "no handover");
+	if (fstat(fd, &stat) || !S_ISREG(stat.st_mode) || stat.st_size < (off_t)sizeof(*h)) {
+		seg_error_set(err, ENOENT, "no handover");
+		return NULL;
+	}
 	h = mmap(NULL, sizeof(*h), PROT_READ, MAP_SHARED, fd, 0);
-	if (h == MAP_FAILED)
-		return seg_error_set(err, errno, "the handover cannot be read");
-	p->handover = h;
+	if (h == MAP_FAILED) {
+		seg_error_set(err, errno, "the handover cannot be read");
+		return NULL;
+	}
+	if (h->version == SEG_HANDOVER_VERSION && h->size == sizeof(*h) &&
+	    h->queue_index < h->queues && h->rules && h->constants.buckets)
+		return h;
 	if (h->version != SEG_HANDOVER_VERSION || h->size != sizeof(*h))
-		return seg_error_set(err, EPROTO, "the handover is version %u, not %d", h->version,
-				     SEG_HANDOVER_VERSION);
-	if (h->queue_index >= h->queues || !h->rules || !h->constants.buckets)
-		return seg_error_set(err, EPROTO, "the handover contradicts itself");
-	return 0;
+		seg_error_set(err, EPROTO, "the handover is version %u, not %d", h->version,
+			      SEG_HANDOVER_VERSION);
+	else
+		seg_error_set(err, EPROTO, "the handover contradicts itself");
+	munmap((void *)h, sizeof(*h));
+	return NULL;
 }
 
 static int open_zones(int fd, struct policy *p, struct seg_error *err)
@@ -274,9 +282,9 @@ int seg_worker_open(struct seg_worker *w, int fd_first,
 	for (size_t i = 0; i < SEG_POLICY_FDS_N; i++)
 		fds[i] = fd_of(w, places[i]);
 	*how = SEG_WORKER_EXIT_HANDOVER;
-	r = open_handover(fds[0], &p, err);
-	if (r)
-		return r;
+	p.handover = open_handover(fds[0], err);
+	if (!p.handover)
+		return -EPROTO;
 	*how = SEG_WORKER_EXIT_RINGS;
 	if ((r = map_memory(w, p.handover, err)) || (r = map_rings(w, p.handover, mapped, err)))
 		return r;
@@ -314,9 +322,9 @@ static int change_policy(struct seg_worker *w, const int fds[SEG_POLICY_FDS_N],
 	int r;
 
 	*how = SEG_WORKER_EXIT_HANDOVER;
-	r = open_handover(fds[0], &next, err);
-	if (r)
-		return r;
+	next.handover = open_handover(fds[0], err);
+	if (!next.handover)
+		return -EPROTO;
 	if (!goes_with(w->handover, next.handover))
 		return seg_error_set(err, EPROTO, "the handover is another queue's");
 	r = open_rest(fds, &next, how, err);

@@ -148,8 +148,18 @@ def test_daemon_that_hangs_up():
 
 
 def session(number):
-    return json.dumps({"proto": "tcp", "src": f"192.0.2.{number % 250}", "sport": number, "dst": "192.0.2.1",
-                       "dport": 22, "verdict": "allow", "rule": "ssh", "state": "established"})
+    """A session's values between tabs."""
+    return "\t".join(("tcp", f"192.0.2.{number % 250}", str(number), "192.0.2.1", "22", "allow", "ssh", "established",
+                      *"1234567", "eth0"))
+
+
+def test_an_answer_of_another_version_is_said():
+    """What is no session's line is not shown as one."""
+    with Stage("ready", attach=(200, STATUS), sessions=(200, "tcp\t192.0.2.1\n"),
+               detach=(200, {"interfaces": {}})) as stage:
+        check_equal(stage.xdpseg("attach", "eth0").returncode, 0, "attach")
+        check_fails(stage.xdpseg("sessions"), 1, "in a form that xdpseg does not know", "restart xdpsegd")
+        check_equal(stage.xdpseg("detach", "--all").returncode, 0, "detach")
 
 
 def on_a_terminal(stage, *argv):
@@ -168,14 +178,14 @@ def on_a_terminal(stage, *argv):
 
 
 def test_a_terminal_is_not_flooded():
-    rows = "[\n" + ",\n".join(session(number) for number in range(1000)) + "\n]\n"
+    rows = "\n" + "\n".join(session(number) for number in range(1000)) + "\n"
     with Stage("ready", attach=(200, STATUS), sessions=(200, rows), count=(200, {"count": 1500}),
                detach=(200, {"interfaces": {}})) as stage:
         check_equal(stage.xdpseg("attach", "eth0").returncode, 0, "attach")
         said = on_a_terminal(stage, "sessions", "proto", "tcp")
         check_equal(said.count(" ssh "), 1000, "rows")
         check("... and 500 more" in said, f"it ends with {said[-200:]!r}")
-        check_equal(stage.asked("sessions")["limit"], 1000, "limit")
+        check_equal((stage.asked("sessions")["limit"], stage.asked("sessions")["form"]), (1000, "tabbed"), "asked")
         check_equal(stage.asked("count")["filter"], stage.asked("sessions")["filter"], "filter")
         check("more" not in on_a_terminal(stage, "sessions", "--limit", "1000"), "a limit was asked for")
         done = stage.xdpseg("sessions")

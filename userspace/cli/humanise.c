@@ -36,7 +36,7 @@ static const char *scaled(uint64_t value, const char *const *unit, char *to)
 	at = seg_number_put(to, whole);
 	if (value >= 1000 && whole < 100)
 		at = put_thousandths(at, rest, whole < 10 ? 2 : 1);
-	strcpy(at, *unit);
+	stpcpy(at, *unit);
 	return to;
 }
 

@@ -203,7 +203,7 @@ static int print_rows(FILE *to, const struct seg_session_lines *lines,
 		set_cells(&cells, field);
 		measure(&extents, &cells, widths);
 		r = extents.all > UINT32_MAX ? -EFBIG : SEG_ROOM(&text, (uint32_t)extents.all);
-		if (!r)
+		if (!r && text.item) /* there is a newline, at least */
 			text.n = (uint32_t)(put_row(text.item + text.n, &cells, &extents, widths) -
 					    text.item);
 	}

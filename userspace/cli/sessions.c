@@ -122,7 +122,7 @@ static int count_all(const struct seg_cli *cli, const json_t *request, uint64_t 
 static int list_some(const struct seg_cli *cli, const struct seg_view *view, json_t *request,
 		     struct seg_error *err)
 {
-	uint64_t printed, all = 0;
+	uint64_t printed = 0, all = 0;
 	int r;
 
 	r = list_table(cli, view, request, &printed, err);
@@ -181,7 +181,7 @@ static int json_round(const struct seg_cli *cli, const struct seg_view *view, js
 static int table_round(const struct seg_cli *cli, const struct seg_view *view, json_t *request,
 		       struct seg_error *err)
 {
-	uint64_t printed;
+	uint64_t printed = 0;
 	int r = list_table(cli, view, request, &printed, err);
 
 	if (!r && !view->width)
@@ -243,7 +243,7 @@ static int run_list(const struct seg_cli *cli, struct seg_error *err)
 	bool some = !options->limit && !cli->global.json && isatty(STDOUT_FILENO);
 	const struct seg_view view = seg_view_of(cli);
 	json_auto_t *request = request_new(cli, err);
-	uint64_t printed;
+	uint64_t printed = 0;
 
 	if (!request)
 		return -EINVAL;

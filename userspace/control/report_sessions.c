@@ -220,14 +220,18 @@ static void close_listing(struct seg_stream *stream)
 	free(listing);
 }
 
-static int read_form(const json_t *body, struct listing *listing, struct seg_error *err)
+static int read_form(const json_t *body, struct seg_stream *stream, struct seg_error *err)
 {
-	const json_t *form = json_object_get(body, "form");
-	const char *name = form ? json_string_value(form) : FORMS[0].name;
+	const json_t *asked = json_object_get(body, "form");
+	const char *name = asked ? json_string_value(asked) : FORMS[0].name;
+	const struct form *form = name ? form_find(name) : NULL;
+	struct listing *listing = stream->data;
 
-	listing->form = name ? form_find(name) : NULL;
-	return listing->form ? 0
-			     : seg_request_usage("sessions list", "'form' is json or tabbed", err);
+	if (!form)
+		return seg_request_usage("sessions list", "'form' is json or tabbed", err);
+	listing->form = form;
+	stream->type = form->type;
+	return 0;
 }
 
 static int read_order(const json_t *body, struct listing *listing, struct seg_error *err)
@@ -260,12 +264,10 @@ int seg_report_sessions(struct seg_keeper *keeper, const json_t *body, struct se
 	if (!r)
 		r = seg_sessions_filter(keeper, body, &listing->filter, err);
 	if (!r)
-		r = read_form(body, listing, err);
+		r = read_form(body, stream, err);
 	if (!r)
 		r = read_order(body, listing, err);
 	if (r)
 		close_listing(stream);
-	else
-		stream->type = listing->form->type;
 	return r;
 }

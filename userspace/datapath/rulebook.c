@@ -163,12 +163,19 @@ struct seg_history {
 	UT_hash_handle hh;
 };
 
+static bool is_zero(const struct seg_rule_count *count)
+{
+	return !count->count.packets && !count->count.bytes && !count->sessions && !count->shadow;
+}
+
 /* A count that finds no memory is lost: a number in a report, no packet. */
 void seg_history_add(struct seg_history **history, const char *id, const struct seg_rule_count *add)
 {
 	struct seg_history *entry;
 
 	HASH_FIND_STR(*history, id, entry);
+	if (!entry && is_zero(add))
+		return;
 	if (!entry) {
 		entry = calloc(1, sizeof(*entry));
 		if (!entry)
