@@ -158,9 +158,18 @@ def processes():
     return found
 
 
+def parent_if_spawner(pid):
+    """Its parent, None if it is not called a spawner, or gone."""
+    with contextlib.suppress(OSError):
+        name, _, rest = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+        return rest.split()[1] if name.endswith("(xdpseg-spawner") else None
+    return None
+
+
 def spawner_pid():
-    return next(int(pid) for pid in processes()
-                if pathlib.Path(f"/proc/{pid}/comm").read_text() == "xdpseg-spawner\n")
+    """A worker bears its name, too, until it executes."""
+    parents = {pid: parent for pid in processes() if (parent := parent_if_spawner(pid))}
+    return next(int(pid) for pid, parent in parents.items() if parent not in parents)
 
 
 def rule_of(daemon):
