@@ -19,7 +19,8 @@ static int end(enum seg_worker_exit how, const struct seg_error *err)
 
 /*
  * A flow's first packet waits until the worker is woken. With short slices it comes in before what
- * computes at length, with no larger share of the CPU; before Linux 6.12 they are not heeded.
+ * computes at length, with no larger share of the CPU. Before Linux 6.12 they are not heeded, and
+ * the packaged service refuses them with all of @resources: then it is as without.
  */
 static void ask_for_short_slices(void)
 {
