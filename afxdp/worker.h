@@ -3,8 +3,9 @@
  * worker.h - one RX queue's slow path: takes batches from the rx ring, decides,
  * settles, hands on, counts. Single-threaded; sleeps in poll() whenever it can.
  *
- * open (everything mapped, nothing touched), start (a predecessor's batch
- * finished, rings filled), confine (confine.h), run (for ever).
+ * open (everything mapped, nothing touched), confine (confine.h), start (a predecessor's
+ * batch finished, rings filled), run (for ever); between two batches it may be told of another
+ * policy (handover.h).
  */
 #ifndef SEG_WORKER_H
 #define SEG_WORKER_H
