@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "begin.h"
+#include "mapping.h"
 
 /* Batches of one turn: then the doorbell is looked at. */
 #define TURN_BATCHES 64
@@ -47,41 +48,12 @@ static int fd_of(const struct seg_worker *w, enum seg_worker_fd fd)
 	return w->fd_first + (int)fd;
 }
 
-struct mapping {
-	const char *name;
-	int fd;
-	int protection;
-	uint64_t offset;
-	uint64_t size;
-	void **out;
-};
-
-/* BPF maps can be mapped by whole pages only. */
-static uint64_t whole_pages(uint64_t size)
-{
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-
-	return (size + page - 1) / page * page;
-}
-
-static int map_one(const struct mapping *m, struct seg_error *err)
-{
-	void *at = mmap(NULL, whole_pages(m->size), m->protection, MAP_SHARED, m->fd,
-			(off_t)m->offset);
-
-	if (at == MAP_FAILED)
-		return seg_error_set(err, errno, "the %s cannot be mapped: %s", m->name,
-				     strerror(errno));
-	*m->out = at;
-	return 0;
-}
-
 static int map_memory(struct seg_worker *w, const struct seg_handover *h, struct seg_error *err)
 {
 	const struct seg_constants *c = &h->constants;
 	struct seg_queue *queues = NULL;
 	const int rw = PROT_READ | PROT_WRITE;
-	const struct mapping all[] = {
+	const struct seg_mapping all[] = {
 		{"UMEM", fd_of(w, SEG_FD_UMEM), rw, 0, (uint64_t)h->frames * h->frame_size,
 		 (void **)&w->umem},
 		{"ledger", fd_of(w, SEG_FD_LEDGER), rw, 0, SEG_LEDGER_SIZE,
@@ -98,15 +70,16 @@ static int map_memory(struct seg_worker *w, const struct seg_handover *h, struct
 		{"map seg_config", fd_of(w, SEG_FD_CONFIG), PROT_READ, 0, sizeof(struct seg_config),
 		 (void **)&w->config},
 	};
-	const struct mapping live = {"map seg_live_frames",   fd_of(w, SEG_FD_LIVE_FRAMES),
-				     PROT_READ | PROT_WRITE,  h->queue * sizeof(struct seg_live),
-				     sizeof(struct seg_live), (void **)&w->lane.inject.live};
+	const struct seg_mapping live = {
+		"map seg_live_frames",   fd_of(w, SEG_FD_LIVE_FRAMES),
+		PROT_READ | PROT_WRITE,  h->queue * sizeof(struct seg_live),
+		sizeof(struct seg_live), (void **)&w->lane.inject.live};
 	int r = 0;
 
 	for (size_t i = 0; i < SEG_ARRAY_SIZE(all) && !r; i++)
-		r = map_one(&all[i], err);
+		r = seg_map(&all[i], err);
 	if (!r && h->flags & SEG_HANDOVER_LIVE)
-		r = map_one(&live, err);
+		r = seg_map(&live, err);
 	if (!r)
 		w->lane.queue = &queues[h->queue_index];
 	return r;
@@ -168,98 +141,12 @@ static void join(struct seg_worker *w, const struct seg_handover *h)
 
 /* --- the policy ---------------------------------------------------------------------- */
 
-/* What comes and goes with it. */
-struct policy {
-	const struct seg_handover *handover;
-	const struct seg_image *image;
-	struct seg_rule_count *rules;
-	const struct seg_zone_list *zones; /* NULL: it names no VLANs */
-	uint64_t zones_size;
-};
-
-static void unmap(const void *at, uint64_t size)
-{
-	if (at)
-		munmap((void *)at, whole_pages(size));
-}
-
-static void close_policy(struct policy *p)
-{
-	unmap(p->rules, p->handover ? p->handover->rules * sizeof(*p->rules) : 0);
-	unmap(p->zones, p->zones_size);
-	unmap(p->handover, sizeof(*p->handover));
-	if (p->image)
-		seg_image_unmap(p->image);
-}
-
-/* Anything but ours, or an older daemon's, is told apart before a field is believed. NULL: err says
- * why. */
-static const struct seg_handover *open_handover(int fd, struct seg_error *err)
-{
-	const struct seg_handover *h;
-	struct stat stat;
-
-	if (fstat(fd, &stat) || !S_ISREG(stat.st_mode) || stat.st_size < (off_t)sizeof(*h)) {
-		seg_error_set(err, ENOENT, "no handover");
-		return NULL;
-	}
-	h = mmap(NULL, sizeof(*h), PROT_READ, MAP_SHARED, fd, 0);
-	if (h == MAP_FAILED) {
-		seg_error_set(err, errno, "the handover cannot be read");
-		return NULL;
-	}
-	if (h->version == SEG_HANDOVER_VERSION && h->size == sizeof(*h) &&
-	    h->queue_index < h->queues && h->rules && h->constants.buckets)
-		return h;
-	if (h->version != SEG_HANDOVER_VERSION || h->size != sizeof(*h))
-		seg_error_set(err, EPROTO, "the handover is version %u, not %d", h->version,
-			      SEG_HANDOVER_VERSION);
-	else
-		seg_error_set(err, EPROTO, "the handover contradicts itself");
-	munmap((void *)h, sizeof(*h));
-	return NULL;
-}
-
-static int open_zones(int fd, struct policy *p, struct seg_error *err)
-{
-	struct stat stat;
-	struct mapping zones = {"list of VLANs", fd, PROT_READ, 0, 0, (void **)&p->zones};
-
-	if (fstat(fd, &stat) || stat.st_size < (off_t)sizeof(*p->zones))
-		return seg_error_set(err, EINVAL, "the list of VLANs is cut short");
-	p->zones_size = zones.size = (uint64_t)stat.st_size;
-	return map_one(&zones, err);
-}
-
-/* fds: of SEG_POLICY_FDS, after whose first the handover was read. */
-static int open_rest(const int fds[SEG_POLICY_FDS_N], struct policy *p, enum seg_worker_exit *how,
-		     struct seg_error *err)
-{
-	const struct mapping rules = {"map seg_rules",
-				      fds[2],
-				      PROT_READ | PROT_WRITE,
-				      0,
-				      p->handover->rules * sizeof(*p->rules),
-				      (void **)&p->rules};
-	int r;
-
-	*how = SEG_WORKER_EXIT_RINGS;
-	r = map_one(&rules, err);
-	if (!r && p->handover->flags & SEG_HANDOVER_ZONES)
-		r = open_zones(fds[3], p, err);
-	if (r)
-		return r;
-	*how = SEG_WORKER_EXIT_IMAGE;
-	return seg_image_map(fds[1], &p->image, err);
-}
-
-static void decide_by(struct seg_worker *w, const struct policy *p)
+static void decide_by(struct seg_worker *w, const struct seg_worker_policy *p)
 {
 	const struct seg_handover *h = p->handover;
 	struct seg_publisher *publisher = &w->lane.publisher;
 
-	w->handover = h;
-	w->zones_size = p->zones_size;
+	w->policy = *p;
 	w->judge.constants = publisher->constants = &h->constants;
 	w->judge.image = p->image;
 	w->judge.generation = (uint16_t)h->generation;
@@ -270,69 +157,76 @@ static void decide_by(struct seg_worker *w, const struct policy *p)
 	publisher->denied_max = h->limit[SEG_CLASS_DENIED];
 }
 
+static int check_whole(struct seg_worker_policy *p, enum seg_worker_exit *how,
+		       struct seg_error *err)
+{
+	int r;
+
+	while ((r = seg_worker_policy_check(p, how, err)) > 0)
+		;
+	return r;
+}
+
 int seg_worker_open(struct seg_worker *w, int fd_first,
 		    const struct seg_ring mapped[SEG_RING_KINDS], enum seg_worker_exit *how,
 		    struct seg_error *err)
 {
 	static const enum seg_worker_fd places[] = SEG_POLICY_FDS;
+	struct seg_worker_policy p;
 	int fds[SEG_POLICY_FDS_N], r;
-	struct policy p = {0};
 
 	*w = (struct seg_worker){.fd_first = fd_first, .pid = getpid()};
 	for (size_t i = 0; i < SEG_POLICY_FDS_N; i++)
 		fds[i] = fd_of(w, places[i]);
-	*how = SEG_WORKER_EXIT_HANDOVER;
-	p.handover = open_handover(fds[0], err);
-	if (!p.handover)
-		return -EPROTO;
+	if ((r = seg_worker_policy_open(&p, fds[0], how, err)))
+		return r;
 	*how = SEG_WORKER_EXIT_RINGS;
 	if ((r = map_memory(w, p.handover, err)) || (r = map_rings(w, p.handover, mapped, err)))
 		return r;
 	join(w, p.handover);
-	r = open_rest(fds, &p, how, err);
-	if (!r)
-		decide_by(w, &p);
-	return r;
+	if ((r = seg_worker_policy_map(&p, fds, how, err)) || (r = check_whole(&p, how, err)))
+		return r;
+	decide_by(w, &p);
+	return 0;
 }
 
-/* What was mapped once stays: only what is the policy's may be another. */
-static bool goes_with(const struct seg_handover *is, const struct seg_handover *next)
+/* The keeper's order: from now on a step is taken with every turn. */
+static int begin_change(struct seg_worker *w, const int fds[SEG_POLICY_FDS_N],
+			enum seg_worker_exit *how, struct seg_error *err)
 {
-	struct seg_handover like = *next;
+	int r = seg_worker_policy_open(&w->next, fds[0], how, err);
 
-	like.rules = is->rules;
-	like.generation = is->generation;
-	like.constants = is->constants;
-	like.constants.buckets = next->constants.buckets;
-	like.flags ^= (like.flags ^ is->flags) & SEG_HANDOVER_ZONES;
-	memcpy(like.limit, is->limit, sizeof(like.limit));
-	return !memcmp(&like, is, sizeof(like));
+	if (r)
+		return r;
+	if (!seg_worker_policy_follows(&w->policy, &w->next))
+		return seg_error_set(err, EPROTO, "the handover is another queue's");
+	return seg_worker_policy_map(&w->next, fds, how, err);
+}
+
+static bool changing(const struct seg_worker *w)
+{
+	return w->next.handover || w->past.handover;
 }
 
 /*
  * Between two batches: nothing that the one before decided is in hand. On failure the worker ends;
  * its successor begins with what the keeper told the spawner.
  */
-static int change_policy(struct seg_worker *w, const int fds[SEG_POLICY_FDS_N],
-			 enum seg_worker_exit *how, struct seg_error *err)
+static int change(struct seg_worker *w, enum seg_worker_exit *how, struct seg_error *err)
 {
-	struct policy before = {w->handover, w->judge.image, w->lane.publisher.rules,
-				w->judge.zones, w->zones_size};
-	struct policy next = {0};
 	int r;
 
-	*how = SEG_WORKER_EXIT_HANDOVER;
-	next.handover = open_handover(fds[0], err);
-	if (!next.handover)
-		return -EPROTO;
-	if (!goes_with(w->handover, next.handover))
-		return seg_error_set(err, EPROTO, "the handover is another queue's");
-	r = open_rest(fds, &next, how, err);
+	if (w->past.handover)
+		seg_worker_policy_close(&w->past);
+	if (!w->next.handover)
+		return 0;
+	r = seg_worker_policy_check(&w->next, how, err);
 	if (r)
-		return r;
-	decide_by(w, &next);
-	close_policy(&before);
-	w->acknowledge = next.handover->generation;
+		return r < 0 ? r : 0;
+	w->past = w->policy;
+	decide_by(w, &w->next);
+	w->next = (struct seg_worker_policy){0};
+	w->acknowledge = w->policy.handover->generation;
 	return 0;
 }
 
@@ -401,11 +295,9 @@ static int answer(struct seg_worker *w, enum seg_worker_exit *how, struct seg_er
 		return 0;
 	}
 	if (length == sizeof(message) && message.kind == SEG_DOORBELL_POLICY)
-		r = change_policy(w, fds, how, err);
+		r = begin_change(w, fds, how, err);
 	for (size_t i = 0; i < SEG_POLICY_FDS_N; i++)
 		seg_closep(&fds[i]);
-	if (!r)
-		acknowledge(w);
 	return r;
 }
 
@@ -420,7 +312,7 @@ static void feed(struct seg_worker *w)
 
 int seg_worker_start(struct seg_worker *w, enum seg_worker_exit *how, struct seg_error *err)
 {
-	const struct seg_handover *h = w->handover;
+	const struct seg_handover *h = w->policy.handover;
 	struct seg_lane *lane = &w->lane;
 	bool successor = lane->ledger->version;
 	int r;
@@ -583,9 +475,9 @@ int seg_worker_turn(struct seg_worker *w, int timeout, enum seg_worker_exit *how
 {
 	struct pollfd wait[] = {
 		{.fd = fd_of(w, SEG_FD_RX), .events = POLLIN},
-		{.fd = w->doorbell, .events = POLLIN},
+		{.fd = changing(w) ? -1 : w->doorbell, .events = POLLIN},
 	};
-	bool more = seg_ring_used(&w->lane.rx) && seg_ring_room(&w->lane.tx);
+	bool more = changing(w) || (seg_ring_used(&w->lane.rx) && seg_ring_room(&w->lane.tx));
 	int patient = more || !w->may_sleep ? 0 : patience(w, timeout);
 
 	*how = SEG_WORKER_EXIT_RINGS;
@@ -593,5 +485,7 @@ int seg_worker_turn(struct seg_worker *w, int timeout, enum seg_worker_exit *how
 		return seg_error_set(err, errno, "the sockets cannot be waited for");
 	count_one(&w->lane.queue->wakeups);
 	work(w);
+	if (changing(w))
+		return change(w, how, err);
 	return wait[1].revents ? answer(w, how, err) : 0;
 }

@@ -11,15 +11,17 @@
 #define SEG_WORKER_H
 
 #include "journal.h"
+#include "worker_policy.h"
 
 struct seg_worker {
-	const struct seg_handover *handover;
-	int fd_first; /* descriptors: fd_first + enum seg_worker_fd */
+	struct seg_worker_policy policy; /* decides now */
+	struct seg_worker_policy next;   /* is being checked */
+	struct seg_worker_policy past;   /* is being let go */
+	int fd_first;                    /* descriptors: fd_first + enum seg_worker_fd */
 	struct seg_lane lane;
 	struct seg_judge judge;
 	struct seg_flows flows;
 	const struct seg_config *config;
-	uint64_t zones_size; /* of judge.zones, bytes */
 	uint8_t *umem;
 	int32_t pid;
 	int doorbell;         /* -1: the keeper is gone; we go on */

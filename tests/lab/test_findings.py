@@ -89,6 +89,22 @@ def test_each_finding_has_its_line():
             strict = xdpseg(folder, "-q", "policy", "check", "--strict", "p.yaml").returncode
             check_equal(strict, int("warning" in line), f"{name}: --strict")
 
+def test_of_many_the_first_are_shown():
+    rules = [f"- {{id: low{n}, from: 10.0.{n}.1, service: tcp, action: allow}}\n"
+             f"- {{id: web{n}, from: 10.0.{n}.0/24, service: tcp/80, action: deny}}\n" for n in range(30)]
+    same = [f"- {{id: again{n}, from: 10.1.0.0/16, service: tcp/{n}, action: allow}}\n" for n in range(103)]
+    with tempfile.TemporaryDirectory(prefix=f"lab-{os.getpid()}-") as folder:
+        write(folder, "p.yaml", "rules:\n" + "".join(
+            rules + ["- {id: all, from: 10.1.0.0/16, service: tcp, action: allow}\n"] + same))
+        said = xdpseg(folder, "policy", "check", "p.yaml").stderr.splitlines()
+        counts = [sum(f": {level}: " in line for line in said) for level in ("warning", "note")]
+        check_equal(counts, [100, 20], "lines")
+        check_equal(said[-2:], ["3 more warnings (3 redundant): --verbose shows all",
+                                "10 more notes (10 conflict): --verbose shows all"], "the rest")
+        verbose = xdpseg(folder, "-v", "policy", "check", "p.yaml").stderr.splitlines()
+        check_equal(len(verbose), 133, "lines, verbose")
+
+
 
 def test_findings_as_json():
     with tempfile.TemporaryDirectory(prefix=f"lab-{os.getpid()}-") as folder:

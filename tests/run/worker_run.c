@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -33,12 +34,13 @@
 #include "policy.h"
 #include "veth_lab.h"
 
-#define FRAMES  2048
-#define RING    1024
-#define MARK    0x5e61
-#define BUCKETS 64
-#define RULES   16
-#define PACKETS 60000
+#define FRAMES     2048
+#define RING       1024
+#define MARK       0x5e61
+#define BUCKETS    64
+#define RULES      16
+#define MANY_RULES 20000 /* of a large policy */
+#define PACKETS    60000
 
 static const char TEXT[] = "version: 1\n"
 			   "defaults: {ingress: deny, egress: allow}\n"
@@ -425,6 +427,55 @@ TEST(worker, takes_over_another_policy)
 	check_eq(counts[0].count.packets, 1);
 	check_eq(queue->exit[SEG_REASON_RULE_ALLOW].packets, 2);
 	check_eq(queue->exit[SEG_REASON_RULE_DENY].packets, 1);
+	kill(pid, SIGKILL);
+	check(WIFSIGNALED(end(pid)));
+}
+
+/* An image that is checked in many steps; the port is open at its end. */
+static int seal_large_policy(uint16_t port)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	fputs("version: 1\ndefaults: {ingress: deny, egress: allow}\nrules:\n", out);
+	for (int i = 1; i < MANY_RULES; i++)
+		fprintf(out, "  - {id: rule-number-%d, from: 172.%d.%d.0/24, action: allow}\n", i,
+			i / 250, i % 250);
+	fprintf(out, "  - {id: last, service: udp/%d, action: allow}\n", port);
+	fclose(out);
+	return seal_policy(text);
+}
+
+/* Told of the next while it still checks the one before: it takes over one after the other. */
+TEST(worker, takes_over_large_policies)
+{
+	struct seg_handover h;
+	struct seg_doorbell message;
+	int policy[SEG_POLICY_FDS_N];
+	pid_t pid;
+
+	begin();
+	pid = start();
+	check_eq(listen_to_worker().kind, SEG_DOORBELL_READY);
+	for (uint16_t generation = 2; generation <= 4; generation++) {
+		h = handover();
+		h.generation = generation;
+		h.rules = MANY_RULES + 1;
+		policy[0] = policy[3] = seal_handover(&h);
+		policy[1] = seal_large_policy(50 + generation);
+		policy[2] = array("rules", sizeof(struct seg_rule_count), h.rules);
+		tell_policy(policy);
+	}
+	for (uint32_t generation = 2; generation <= 4; generation++) {
+		message = listen_to_worker();
+		check_eq(message.kind, SEG_DOORBELL_ACK);
+		check_eq(message.generation, generation);
+	}
+	send_one(1, 53);
+	check_eq(next_number(100), -1);
+	send_one(2, 54);
+	check_eq(next_number(2000), 2);
 	kill(pid, SIGKILL);
 	check(WIFSIGNALED(end(pid)));
 }

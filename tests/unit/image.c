@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <xxhash.h>
 
@@ -141,7 +142,10 @@ TEST(image, forged_references_are_refused)
 		{SEG_SECTION_RESTS, offsetof(struct seg_rest, src_set), 1000},
 		{SEG_SECTION_RESTS, offsetof(struct seg_rest, dst_set), 1000},
 		{SEG_SECTION_RESTS4, 0, 1000},
+		{SEG_SECTION_RESTS6, 0, 1000},
 		{SEG_SECTION_SLOTS4, 0, SEG_SLOT_TAKEN | 1000},
+		{SEG_SECTION_SLOTS6, 0, SEG_SLOT_TAKEN | 1000},
+		{SEG_SECTION_BOXES6, offsetof(struct seg_box, next), 1000},
 		{SEG_SECTION_BOXES4, offsetof(struct seg_box, next), 1000},
 		{SEG_SECTION_BOXES4, offsetof(struct seg_box, info), SEG_BOX_RULE},
 		{SEG_SECTION_BOXES4, offsetof(struct seg_box, info), 0},
@@ -196,4 +200,74 @@ TEST(image, enforceable)
 	check_eq(err.column, 14);
 	check_eq(seg_policy_compile(&file, NULL, &fine, NULL), 0);
 	check_eq(seg_image_enforceable(fine, "x", NULL), 0);
+}
+
+/* --- in steps --- */
+
+/* An image of some megabytes. */
+static struct seg_image *large(void)
+{
+	_cleanup_free_ char *text = NULL;
+	struct seg_image *image;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	fputs("version: 1\nrules:\n", out);
+	for (int i = 0; i < 20000; i++)
+		fprintf(out, "- {id: rule-number-%d, from: 10.%d.%d.0/24, action: allow}\n", i,
+			i / 250, i % 250);
+	fclose(out);
+	image = compiled(text);
+	check(seg_image_size(image) > 3 << 20);
+	return image;
+}
+
+TEST(image, reviewed_in_steps)
+{
+	_cleanup_image_ struct seg_image *image = large();
+	_cleanup_close_ int fd = seg_image_seal(image, NULL);
+	struct seg_image_review *review;
+	const struct seg_image *mapped;
+	size_t left = seg_image_size(image);
+	unsigned int steps = 1, parts = 0;
+	int r;
+
+	check_eq(seg_image_review_open(fd, &review, NULL), 0);
+	check(!seg_image_review_take(review));
+	for (; (r = seg_image_review_step(review, NULL)) > 0; steps++)
+		check(!seg_image_review_take(review));
+	check_eq(r, 0);
+	check(steps > 10);
+	mapped = seg_image_review_take(review);
+	seg_image_review_close(review);
+	check(memcmp(mapped, image, left) == 0);
+	for (; left; parts++) {
+		check_eq(((const char *)mapped)[left - 1], ((const char *)image)[left - 1]);
+		left = seg_image_unmap_some(mapped, left);
+	}
+	check(parts > 3);
+	check(madvise((void *)mapped, seg_image_size(image), MADV_NORMAL) && errno == ENOMEM);
+}
+
+/* Wherever it is wrong: what was mapped is not, any more. */
+TEST(image, review_tells_what_is_wrong)
+{
+	_cleanup_image_ struct seg_image *image = large();
+	size_t size = seg_image_size(image), wrong[] = {size / 5, size / 2, size - 1};
+
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(wrong); i++) {
+		_cleanup_close_ int fd = -1;
+		struct seg_image_review *review;
+		int r;
+
+		((char *)image)[wrong[i]] ^= 1;
+		fd = seg_image_seal(image, NULL);
+		((char *)image)[wrong[i]] ^= 1;
+		check_eq(seg_image_review_open(fd, &review, NULL), 0);
+		while ((r = seg_image_review_step(review, NULL)) > 0)
+			;
+		check_eq(r, -EBADMSG);
+		check(!seg_image_review_take(review));
+		seg_image_review_close(review);
+	}
 }

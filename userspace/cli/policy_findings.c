@@ -12,7 +12,11 @@
 #include "text.h"
 #include "view.h"
 
-#define NOTES_MAX 20 /* unless all are asked for */
+/* How many are shown of each level, unless all are asked for. */
+static const struct {
+	const char *level;
+	unsigned int shown;
+} LEVELS[] = {{"warning", 100}, {"note", 20}};
 
 json_t *seg_policy_rule_json(const struct seg_policy_files *files, const struct seg_image *image,
 			     uint32_t rule)
@@ -130,6 +134,11 @@ json_t *seg_policy_findings_json(const struct seg_policy_files *files,
 	return list;
 }
 
+static bool is_of(const json_t *finding, const char *key, const char *value)
+{
+	return !strcmp(seg_view_text(finding, key), value);
+}
+
 unsigned int seg_policy_findings_count(const json_t *findings, const char *level)
 {
 	unsigned int n = 0;
@@ -137,7 +146,7 @@ unsigned int seg_policy_findings_count(const json_t *findings, const char *level
 	size_t i;
 
 	json_array_foreach (findings, i, finding)
-		n += !strcmp(seg_view_text(finding, "level"), level);
+		n += is_of(finding, "level", level);
 	return n;
 }
 
@@ -149,9 +158,48 @@ static void finding_print(const json_t *finding)
 		seg_view_text(finding, "kind"));
 }
 
+/* "5 more warnings (3 redundant, 2 shadowed)" */
+static void rest_print(const char *level, const unsigned int kinds[SEG_FINDING_KINDS])
+{
+	unsigned int n = 0;
+	const char *between = "(";
+
+	for (unsigned int i = 0; i < SEG_FINDING_KINDS; i++)
+		n += kinds[i];
+	if (!n)
+		return;
+	fprintf(stderr, "%u more %s%s ", n, level, n == 1 ? "" : "s");
+	for (unsigned int i = 0; i < SEG_FINDING_KINDS; i++) {
+		if (!kinds[i])
+			continue;
+		fprintf(stderr, "%s%u %s", between, kinds[i], seg_finding_name(i));
+		between = ", ";
+	}
+	fputs("): --verbose shows all\n", stderr);
+}
+
+static unsigned int level_of(const json_t *finding)
+{
+	unsigned int i = 0;
+
+	while (i + 1 < SEG_ARRAY_SIZE(LEVELS) && !is_of(finding, "level", LEVELS[i].level))
+		i++;
+	return i;
+}
+
+static unsigned int kind_of(const json_t *finding)
+{
+	unsigned int i = 0;
+
+	while (i + 1 < SEG_FINDING_KINDS && !is_of(finding, "kind", seg_finding_name(i)))
+		i++;
+	return i;
+}
+
 void seg_policy_findings_print(const struct seg_cli *cli, const json_t *findings)
 {
-	unsigned int notes = 0;
+	unsigned int shown[SEG_ARRAY_SIZE(LEVELS)] = {0};
+	unsigned int left[SEG_ARRAY_SIZE(LEVELS)][SEG_FINDING_KINDS] = {0};
 	const json_t *finding;
 	size_t i;
 
@@ -159,11 +207,13 @@ void seg_policy_findings_print(const struct seg_cli *cli, const json_t *findings
 		return;
 	fflush(stdout);
 	json_array_foreach (findings, i, finding) {
-		bool note = !strcmp(seg_view_text(finding, "level"), "note");
+		unsigned int level = level_of(finding);
 
-		if (!note || ++notes <= NOTES_MAX || cli->global.verbose)
+		if (cli->global.verbose || shown[level]++ < LEVELS[level].shown)
 			finding_print(finding);
+		else
+			left[level][kind_of(finding)]++;
 	}
-	if (notes > NOTES_MAX && !cli->global.verbose)
-		fprintf(stderr, "%u more notes: --verbose shows them\n", notes - NOTES_MAX);
+	for (i = 0; i < SEG_ARRAY_SIZE(LEVELS); i++)
+		rest_print(LEVELS[i].level, left[i]);
 }

@@ -16,7 +16,8 @@
 json_t *seg_policy_findings_json(const struct seg_policy_files *files,
 				 const struct seg_policy *policy);
 
-/* As compilers write it, a line each, on stderr; of notes only the first few unless verbose. */
+/* As compilers write it, a line each, on stderr; of each level only the first ones, and how many
+ * more there are of what kind, unless verbose. */
 void seg_policy_findings_print(const struct seg_cli *cli, const json_t *findings);
 
 /* How many have a level. */

@@ -185,6 +185,22 @@ int seg_image_check(const void *data, size_t size, struct seg_error *err);
 int seg_image_map(int fd, const struct seg_image **out, struct seg_error *err);
 void seg_image_unmap(const struct seg_image *image);
 
+/*
+ * The same in steps, each of far less than a millisecond with 100,000 rules, for a worker, for
+ * which packets wait meanwhile. Open maps, and reads no more than the header; step returns 1 as
+ * long as there are more, 0: the image is right, or as seg_image_map(). Then it can be taken; what
+ * was not is unmapped by close. NULL from take: not all steps were taken.
+ */
+struct seg_image_review;
+int seg_image_review_open(int fd, struct seg_image_review **out, struct seg_error *err);
+int seg_image_review_step(struct seg_image_review *review, struct seg_error *err);
+const struct seg_image *seg_image_review_take(struct seg_image_review *review);
+void seg_image_review_close(struct seg_image_review *review);
+
+/* Unmap a part, from the end. `left`: bytes that still are mapped, at first seg_image_size().
+ * Returns what then is left. */
+size_t seg_image_unmap_some(const struct seg_image *image, size_t left);
+
 /* Release what seg_policy_compile() made. */
 void seg_image_free(struct seg_image *image);
 
@@ -198,7 +214,13 @@ static inline void seg_image_unmapp(const struct seg_image **image)
 	seg_image_unmap(*image);
 }
 
-#define _cleanup_image_     _cleanup_(seg_image_freep)
-#define _cleanup_image_map_ _cleanup_(seg_image_unmapp)
+static inline void seg_image_review_closep(struct seg_image_review **review)
+{
+	seg_image_review_close(*review);
+}
+
+#define _cleanup_image_review_ _cleanup_(seg_image_review_closep)
+#define _cleanup_image_        _cleanup_(seg_image_freep)
+#define _cleanup_image_map_    _cleanup_(seg_image_unmapp)
 
 #endif

@@ -16,6 +16,7 @@
 #define SEG_IMAGE_MAGIC      "xdpsegI"
 #define SEG_IMAGE_BYTE_ORDER 0x01020304u
 #define SEG_SET_NONE         0xffffffffu
+#define SEG_IMAGE_SEALS      (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* `count` items at `offset` bytes from the image's start, a multiple of 8. */
 struct seg_section {
@@ -255,6 +256,11 @@ static inline uint64_t seg_lane_unit(uint8_t family, struct seg_wide address)
 static inline const void *seg_section_items(const struct seg_image *image, unsigned int section)
 {
 	return (const char *)image + image->section[section].offset;
+}
+
+static inline const char *seg_image_string(const struct seg_image *image, uint32_t offset)
+{
+	return (const char *)seg_section_items(image, SEG_SECTION_STRINGS) + offset;
 }
 
 static inline int seg_wide_compare(struct seg_wide a, struct seg_wide b)
