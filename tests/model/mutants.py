@@ -17,15 +17,15 @@ PACKETS = "1500"
 
 # name: (file, what is there, what is put in its place)
 MUTANTS = {
-    "land": ("xdp/packet.h", "if (src == dst || dst >> 24 == 0", "if (dst >> 24 == 0"),
-    "tcp-flags": ("xdp/packet.h", "return SEG_TCP_FLAGS_VALID >> (flags & 0x3f) & 1;", "return flags || 1;"),
+    "land": ("xdp/packet_ip.h", "if (src == dst || dst >> 24 == 0", "if (dst >> 24 == 0"),
+    "tcp-flags": ("xdp/packet_l4.h", "return SEG_TCP_FLAGS_VALID >> (flags & 0x3f) & 1;", "return flags || 1;"),
     "priority-tag": ("xdp/packet.h", "\t\tif (vid)\n", "\t\tif (vid || 1)\n"),
     "quote-of-others": (
         "xdp/packet.h",
         "return ip->src == receiver && !(ip->fragment",
         "return (ip->src == receiver || 1) && !(ip->fragment",
     ),
-    "icmp-key": ("xdp/packet.h", "out->sport = out->dport = SEG_BE16(icmp->type << 8 | icmp->code);", "out->sport = out->dport = 0;"),
+    "icmp-key": ("xdp/packet_l4.h", "out->sport = out->dport = SEG_BE16(icmp->type << 8 | icmp->code);", "out->sport = out->dport = 0;"),
     "half-closed": ("xdp/state.h", "{CB, CB}, {CB, CB}, {CB, CB}, {TW, CB}", "{CB, CB}, {CB, CB}, {CB, CB}, {CB, CB}"),
     "never-established": ("xdp/state.h", "= {ES, AN}, {AN, AN}", "= {AN, AN}, {AN, AN}"),
     "denied-related": (
@@ -76,8 +76,8 @@ MUTANTS = {
     "flow-stands": ("xdp/session.h", "\tseg_side_advance(&own, segment);\n\tSEG_HOOK(ADVANCE", "\tSEG_HOOK(ADVANCE"),
     "flow-unseen": ("xdp/session.h", "\t\tseg_cas(&s->state, state, seg_state_set_seen(state, now));", "\t\tseg_load(&s->state);"),
     "steady-whatever": ("xdp/session.h", "return (state & of) == steady;", "return (state & of) == steady || seg_state_life(state) == SEG_LIFE_LIVE;"),
-    "plain-fragments": ("xdp/packet.h", "\treturn SEG_REASON_FRAGMENT;\n}\n\nSEG_INLINE int seg_parse_ip4", "\treturn SEG_PARSED;\n}\n\nSEG_INLINE int seg_parse_ip4"),
-    "plain-martians": ("xdp/packet.h", "reason = plain ? SEG_NOT_PLAIN : seg_check_ip4_addresses(data, data_end, out);", "reason = plain ? SEG_PARSED : seg_check_ip4_addresses(data, data_end, out);"),
+    "plain-fragments": ("xdp/packet_ip.h", "\treturn SEG_REASON_FRAGMENT;\n}\n\nSEG_INLINE int seg_parse_ip4", "\treturn SEG_PARSED;\n}\n\nSEG_INLINE int seg_parse_ip4"),
+    "plain-martians": ("xdp/packet_ip.h", "reason = plain ? SEG_NOT_PLAIN : seg_check_ip4_addresses(data, data_end, out);", "reason = plain ? SEG_PARSED : seg_check_ip4_addresses(data, data_end, out);"),
     "again": ("xdp/state.h", "seg_state_l4(state) >= SEG_L4_TIME_WAIT;", "seg_state_l4(state) >= SEG_L4_CLOSED;"),
 }
 
