@@ -25,12 +25,13 @@ bool seg_rest_sets_hold(const struct seg_questions *questions, const struct seg_
 
 static const struct {
 	const char *name;
+	seg_fill *fill;
 	seg_lookup *lookup;
 } WAYS[SEG_LOOKUP_WAYS] = {
-	[SEG_LOOKUP_SCALAR] = {"scalar", seg_lookup_scalar},
+	[SEG_LOOKUP_SCALAR] = {"scalar", seg_fill_scalar, seg_lookup_scalar},
 #ifdef __x86_64__
-	[SEG_LOOKUP_AVX2] = {"avx2", seg_lookup_avx2},
-	[SEG_LOOKUP_AVX512] = {"avx512", seg_lookup_avx512},
+	[SEG_LOOKUP_AVX2] = {"avx2", seg_fill_avx2, seg_lookup_avx2},
+	[SEG_LOOKUP_AVX512] = {"avx512", seg_fill_avx2, seg_lookup_avx512},
 #endif
 };
 
@@ -59,109 +60,6 @@ enum seg_lookup_way seg_lookup_best(void)
 	while (!seg_lookup_runs(way))
 		way--;
 	return way;
-}
-
-static inline void addresses_put(const struct seg_flow *flow, unsigned int words, uint32_t *to)
-{
-	for (unsigned int i = 0; i < words; i++) {
-		to[i] = ntohl(flow->src[4 - words + i]);
-		to[words + i] = ntohl(flow->dst[4 - words + i]);
-	}
-}
-
-/* By protocol: lanes differ from flow to flow, and a jump would often be a wrong one. */
-struct proto_way {
-	uint32_t ports, type, number; /* masks of what stands for the ports */
-	uint32_t lane;
-};
-
-static const struct proto_way *proto_way(uint8_t family, uint8_t proto)
-{
-#define PORTS(l)                                                                                   \
-	{                                                                                          \
-		UINT32_MAX, 0, 0, SEG_LANE_##l                                                     \
-	}
-#define OTHERS(a, z) [a... z] = {0, 0, UINT32_MAX, SEG_LANE_OTHER}
-#define ICMP                                                                                       \
-	{                                                                                          \
-		0, UINT32_MAX, 0, SEG_LANE_ICMP                                                    \
-	}
-#define REST                                                                                       \
-	[6] = PORTS(TCP), OTHERS(7, 16), [17] = PORTS(UDP),                                        \
-	OTHERS(18, 32), [33] = PORTS(OTHER), [132] = PORTS(OTHER),                                 \
-	OTHERS(133, 135), [136] = PORTS(OTHER), OTHERS(137, 255)
-	static const struct proto_way V4[256] = {OTHERS(0, 0), [1] = ICMP, OTHERS(2, 5), REST,
-						 OTHERS(34, 131)};
-	static const struct proto_way V6[256] = {OTHERS(0, 5), REST, OTHERS(34, 57), [58] = ICMP,
-						 OTHERS(59, 131)};
-
-	return family == 4 ? &V4[proto] : &V6[proto];
-}
-
-_Static_assert(offsetof(struct seg_flow, dport) == offsetof(struct seg_flow, sport) + 2,
-	       "both ports are one word");
-
-static inline uint32_t ports_of(const struct seg_flow *flow, const struct proto_way *way)
-{
-	uint32_t type = seg_key_ports(0, (uint16_t)(flow->icmp_type << 8 | flow->icmp_code));
-	uint32_t ports;
-
-	memcpy(&ports, &flow->sport, sizeof(ports)); /* and dport, which is behind it */
-	ports = ntohl(ports);
-	return (ports & way->ports) | (type & way->type) |
-	       (seg_key_ports(flow->proto, 0) & way->number);
-}
-
-static inline void extras_fill(const struct seg_flow *flow, uint32_t *behind)
-{
-	behind[SEG_KEY_VLAN] = seg_key_vlan(flow->vlan);
-	behind[SEG_KEY_WHERE] = seg_key_where(flow->iface, flow->direction);
-	behind[SEG_KEY_HEADER] = seg_key_header(flow->tcp_flags, flow->dscp);
-}
-
-/* `extras`: some rule asks for what is neither address nor port. */
-static inline void question_fill(const struct seg_flow *flow, unsigned int words, bool extras,
-				 struct seg_question *q)
-{
-	const struct proto_way *way = proto_way(words == 1 ? 4 : 6, flow->proto);
-	uint32_t *behind = q->word + 2 * words;
-
-	q->box = SEG_BOX_NONE;
-	q->finder = (words == 1 ? 0u : SEG_LANE_MAX) + way->lane;
-	q->proto = (uint32_t)flow->proto << SEG_BOX_PROTO_SHIFT;
-	addresses_put(flow, words, q->word);
-	behind[SEG_KEY_PORTS] = ports_of(flow, way);
-	if (extras)
-		extras_fill(flow, behind);
-}
-
-/* The flows of one family; `words`, of an address, is a constant where this is inlined. */
-static inline __attribute__((always_inline)) void family_fill(struct seg_questions *questions,
-							      unsigned int n, unsigned int words)
-{
-	bool extras = questions->image->section[SEG_SECTION_RESTS].count > 1;
-	uint8_t family = words == 1 ? 4 : 6;
-	unsigned int kept = 0;
-
-	for (unsigned int i = 0; i < n; i++) {
-		const struct seg_flow *flow = &questions->flows[i];
-		struct seg_question *q = &questions->item[kept];
-
-		if (flow->family != family)
-			continue;
-		question_fill(flow, words, extras, q);
-		q->flow = i;
-		kept++;
-	}
-	questions->n = kept;
-}
-
-static void questions_fill(struct seg_questions *questions, unsigned int n)
-{
-	if (questions->family == 4)
-		family_fill(questions, n, 1);
-	else
-		family_fill(questions, n, 4);
 }
 
 static const struct seg_box *box_of(const struct seg_questions *questions, uint32_t box)
@@ -207,24 +105,24 @@ static void shadows_tell(const struct seg_questions *questions, struct seg_decis
 	}
 }
 
-static void family_classify(seg_lookup *lookup, struct seg_questions *questions, unsigned int n,
-			    struct seg_decision *out)
+static void family_classify(enum seg_lookup_way way, struct seg_questions *questions,
+			    unsigned int n, struct seg_decision *out)
 {
 	const struct seg_image *image = questions->image;
 	const struct seg_finder *finders = seg_section_items(image, SEG_SECTION_FINDERS);
 
-	questions_fill(questions, n);
+	WAYS[way].fill(questions, n);
 	if (!questions->n)
 		return;
 	questions->finders = finders;
-	lookup(questions);
+	WAYS[way].lookup(questions);
 	decide(questions, out);
 	if (image->section[SEG_SECTION_FINDERS].count <= seg_finder_of(SEG_STAGE_SHADOW, 0))
 		return;
 	for (unsigned int i = 0; i < questions->n; i++)
 		questions->item[i].box = SEG_BOX_NONE;
 	questions->finders = finders + seg_finder_of(SEG_STAGE_SHADOW, 0);
-	lookup(questions);
+	WAYS[way].lookup(questions);
 	shadows_tell(questions, out);
 }
 
@@ -253,13 +151,32 @@ void seg_image_classify_by(enum seg_lookup_way way, const struct seg_image *imag
 	struct seg_questions questions = {.image = image, .flows = flows, .item = items};
 
 	questions.family = 4;
-	family_classify(WAYS[way].lookup, &questions, n, out);
+	family_classify(way, &questions, n, out);
 	if (questions.n < n) {
 		questions.family = 6;
-		family_classify(WAYS[way].lookup, &questions, n, out);
+		family_classify(way, &questions, n, out);
 	}
 	if (some_tagged(flows, n))
 		vlans_judge(image, flows, out, n);
+}
+
+/* The best that this CPU has, found once. */
+static enum seg_lookup_way way_here(void)
+{
+	static enum seg_lookup_way best = SEG_LOOKUP_WAYS;
+	enum seg_lookup_way way = __atomic_load_n(&best, __ATOMIC_RELAXED);
+
+	if (way == SEG_LOOKUP_WAYS) {
+		way = seg_lookup_best();
+		__atomic_store_n(&best, way, __ATOMIC_RELAXED);
+	}
+	return way;
+}
+
+void seg_image_classify(const struct seg_image *image, const struct seg_flow *flows,
+			struct seg_decision *out, unsigned int n)
+{
+	seg_image_classify_by(way_here(), image, flows, out, n);
 }
 
 /* --- sides --------------------------------------------------------------------- */
@@ -307,7 +224,7 @@ static struct seg_side side_of(struct seg_questions *questions, enum seg_stage s
 
 	questions->finders = finders + seg_finder_of(stage, 0);
 	q->box = SEG_BOX_NONE;
-	seg_lookup_scalar(questions);
+	WAYS[way_here()].lookup(questions);
 	found = rule_of_box(questions, q->box);
 	side.finder = &questions->finders[q->finder];
 	side.box = found < rule ? q->box : SEG_BOX_NONE;
@@ -329,23 +246,10 @@ unsigned int seg_lookup_sides(const struct seg_image *image, const struct seg_fl
 
 	if (!seg_vlan_known(image, flow))
 		return 0;
-	questions_fill(&questions, 1);
+	WAYS[way_here()].fill(&questions, 1);
 	sides[0] = side_of(&questions, SEG_STAGE_ENFORCE, SEG_RULE_DEFAULT);
 	if (image->section[SEG_SECTION_FINDERS].count <= seg_finder_of(SEG_STAGE_SHADOW, 0))
 		return 1;
 	sides[1] = side_of(&questions, SEG_STAGE_SHADOW, rule_of_box(&questions, sides[0].box));
 	return 2;
-}
-
-void seg_image_classify(const struct seg_image *image, const struct seg_flow *flows,
-			struct seg_decision *out, unsigned int n)
-{
-	static enum seg_lookup_way best = SEG_LOOKUP_WAYS;
-	enum seg_lookup_way way = __atomic_load_n(&best, __ATOMIC_RELAXED);
-
-	if (way == SEG_LOOKUP_WAYS) {
-		way = seg_lookup_best();
-		__atomic_store_n(&best, way, __ATOMIC_RELAXED);
-	}
-	seg_image_classify_by(way, image, flows, out, n);
 }

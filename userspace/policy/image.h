@@ -18,7 +18,7 @@
 #include "cleanup.h"
 #include "error.h"
 
-#define SEG_IMAGE_VERSION  4
+#define SEG_IMAGE_VERSION  5
 #define SEG_IMAGE_SIZE_MAX (1u << 30)
 #define SEG_NAME_MAX       64 /* policy name, rule id, group, service; with the NUL */
 #define SEG_VLANS_MAX      4096

@@ -121,6 +121,7 @@ struct seg_box {
 #define SEG_BOX_VERDICT_SHIFT 26 /* enum seg_verdict, two bits */
 #define SEG_BOX_LOG           (1u << 28)
 #define SEG_BOX_REST          (1u << 29) /* it asks more: see the section RESTS4, RESTS6 */
+#define SEG_BOX_ASKS_PROTO    (1u << 30) /* others of its lane are of another protocol */
 #define SEG_BOXES_MAX         SEG_SLOT_BOX
 #define SEG_BOX_NONE          0xffffffffu
 

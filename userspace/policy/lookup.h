@@ -37,6 +37,11 @@ struct seg_questions {
 	uint8_t family; /* of all */
 };
 
+/* Make questions of those of n flows that are of the questions' family. */
+typedef void seg_fill(struct seg_questions *questions, unsigned int n);
+
+seg_fill seg_fill_scalar, seg_fill_avx2;
+
 /* Answer all: flow, finder and words are given, box is SEG_BOX_NONE. */
 typedef void seg_lookup(const struct seg_questions *questions);
 

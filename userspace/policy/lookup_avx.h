@@ -52,7 +52,10 @@ static ALWAYS_INLINE __m256i key_spread(const uint32_t *word)
 		_mm256_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 10, 11, 8, 9, 8, 9, 0, 1, 2, 3, 4,
 				 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 
-	return _mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(load(word), places), halves);
+	/* No more than was stored at once: a wider load would wait until that is in the cache. */
+	__m256i near = _mm256_castsi128_si256(_mm_loadu_si128((const void *)word));
+
+	return _mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(near, places), halves);
 }
 
 #endif

@@ -62,14 +62,6 @@ static ALWAYS_INLINE unsigned int ports_within(const struct seg_box *box, uint32
 	return above & below & from & to;
 }
 
-static ALWAYS_INLINE unsigned int proto_right(const struct seg_box *box, uint32_t proto)
-{
-	unsigned int same = !((box->info ^ proto) & SEG_BOX_PROTO);
-	unsigned int any = !!(box->info & SEG_BOX_ANY_PROTO);
-
-	return same | any;
-}
-
 static ALWAYS_INLINE unsigned int scalar_holds(const struct seg_box *box,
 					       const struct seg_question *q, unsigned int words)
 {
@@ -81,9 +73,13 @@ static ALWAYS_INLINE unsigned int scalar_holds(const struct seg_box *box,
 static ALWAYS_INLINE unsigned int bounds_hold(const struct seg_box *box,
 					      const struct seg_question *q, unsigned int words)
 {
-	unsigned int holds = words == 1 ? box4_holds(box, q) : scalar_holds(box, q, words);
+	return words == 1 ? box4_holds(box, q) : scalar_holds(box, q, words);
+}
 
-	return holds & proto_right(box, q->proto);
+/* Most lanes are of one protocol; in that of all others it is asked for. */
+static ALWAYS_INLINE bool proto_right(const struct seg_box *box, const struct seg_question *q)
+{
+	return !(box->info & SEG_BOX_ASKS_PROTO) || !((box->info ^ q->proto) & SEG_BOX_PROTO);
 }
 
 /* The rare rest, out of the way. */
@@ -137,8 +133,8 @@ static ALWAYS_INLINE bool look(const struct seg_questions *questions, struct seg
 	bool holds = bounds_hold(box, q, words);
 	uint32_t mine;
 
-	if (__builtin_expect(box->info & SEG_BOX_REST, 0))
-		holds &= rest_holds(questions, q, q->nearest, words);
+	if (__builtin_expect(box->info & (SEG_BOX_REST | SEG_BOX_ASKS_PROTO), 0))
+		holds &= proto_right(box, q) && rest_holds(questions, q, q->nearest, words);
 	mine = q->nearest | (holds - 1u); /* no jump: it would often be a wrong one */
 	q->box = mine < q->box ? mine : q->box;
 	return holds;

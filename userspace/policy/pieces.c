@@ -318,13 +318,16 @@ static int key_push(struct seg_pieces *pieces, const struct seg_row *row,
 	return shape_add(pieces, known);
 }
 
-static uint32_t info_of(const struct seg_rule *rule, const struct seg_row *row, uint32_t rest)
+static uint32_t info_of(const struct seg_rule *rule, const struct seg_row *row, uint8_t family,
+			uint32_t rest)
 {
 	bool any = row->flags & SEG_ROW_ANY_PROTO;
+	bool asks = !any && seg_lane_of(family, row->proto) == SEG_LANE_OTHER;
 
 	return row->rule | (any ? SEG_BOX_ANY_PROTO : (uint32_t)row->proto << SEG_BOX_PROTO_SHIFT) |
 	       (uint32_t)rule->verdict << SEG_BOX_VERDICT_SHIFT |
-	       (rule->flags & SEG_VERDICT_LOG ? SEG_BOX_LOG : 0) | (rest ? SEG_BOX_REST : 0);
+	       (rule->flags & SEG_VERDICT_LOG ? SEG_BOX_LOG : 0) | (rest ? SEG_BOX_REST : 0) |
+	       (asks ? SEG_BOX_ASKS_PROTO : 0);
 }
 
 /* A box, the number of its rest, and its key. */
@@ -344,7 +347,7 @@ static int piece_push(struct seg_build *b, struct seg_pieces *pieces, const stru
 	if (rests->n >= SEG_BOXES_MAX)
 		return seg_build_error(b, 0, E2BIG, "the rules unfold to over %u boxes",
 				       SEG_BOXES_MAX);
-	box.info = info_of(&b->rules.item[row->rule], row, number);
+	box.info = info_of(&b->rules.item[row->rule], row, pieces->family, number);
 	r = box_push(b, pieces, &box, src, dst);
 	if (!r)
 		r = SEG_PUSH(rests, number);
