@@ -12,8 +12,10 @@
 #include "begin.h"
 #include "mapping.h"
 
-/* Batches of one turn: then the doorbell is looked at. */
-#define TURN_BATCHES 64
+/* Batches of one turn: then the doorbell is looked at, or a step of a change is taken, for which
+ * the keeper waits. */
+#define TURN_BATCHES     64
+#define CHANGING_BATCHES 8
 
 /* So much of the UMEM may wait for the rest of its datagram. */
 #define HELD_PART 4
@@ -455,10 +457,11 @@ static int patience(const struct seg_worker *w, int timeout)
 /* A worker may sleep only after a batch that found nothing: that one has told XDP so. */
 static void work(struct seg_worker *w)
 {
+	int batches = changing(w) ? CHANGING_BATCHES : TURN_BATCHES;
 	uint64_t now = now_ns();
 
 	w->may_sleep = false;
-	for (int i = 0; i < TURN_BATCHES && !w->may_sleep; i++)
+	for (int i = 0; i < batches && !w->may_sleep; i++)
 		w->may_sleep = !batch(w, now);
 	if (seg_ring_used(&w->lane.tx))
 		seg_inject_kick(&w->lane.inject);
