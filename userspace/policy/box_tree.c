@@ -10,54 +10,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
+#include "box_tree_nodes.h"
 #include "key.h"
 #include "vector.h"
 
-#define WIDTH 8
-
-/* What every CPU has as a vector. Signed: some compare nothing else. */
-typedef int32_t four __attribute__((vector_size(16)));
-typedef int16_t eight __attribute__((vector_size(16)));
-
-/* Four cache lines. */
-struct node {
-	int32_t first[2][WIDTH], last[2][WIDTH];           /* of addresses, less 2^31 */
-	int16_t port_first[2][WIDTH], port_last[2][WIDTH]; /* less 2^15 */
-	int32_t least[WIDTH];                              /* of the boxes below, the first */
-	uint32_t child[WIDTH];                             /* node, or box with LEAF; CHILD_ */
-} __attribute__((aligned(64)));
-
-#define LEAF        0x80000000u
-#define ASKS_FLAGS  0x01000000u /* some box below asks for TCP flags */
-#define ASKS_DSCP   0x02000000u
-#define CHILD_INDEX 0x00ffffffu
-
-/* What of an address is compared: 32 bits from `shift` on, counted from `base`. */
-struct scale {
-	seg_box_wide base;
-	unsigned int shift;
-};
-
-struct seg_box_tree {
-	struct node *node;
-	uint32_t n, room;
-	struct scale scale[SEG_BOX_FIELDS];
-};
-
 /* --- numbers ---------------------------------------------------------------------- */
-
-static uint32_t scaled(const struct scale *scale, seg_box_wide value)
-{
-	seg_box_wide above = value < scale->base ? 0 : value - scale->base;
-
-	if (scale->shift)
-		above >>= scale->shift;
-	return above > UINT32_MAX ? UINT32_MAX : (uint32_t)above;
-}
 
 static seg_box_wide words_wide(const uint32_t *word, unsigned int n)
 {
@@ -349,22 +307,6 @@ static void cut(struct making *m, uint32_t first, uint32_t end, uint32_t middle)
 
 /* --- nodes ---------------------------------------------------------------------------- */
 
-static int32_t word_less(uint32_t word)
-{
-	return (int32_t)(word ^ 0x80000000u);
-}
-
-static int16_t port_less(uint32_t port)
-{
-	return (int16_t)(port ^ 0x8000u);
-}
-
-static uint32_t asks_of(uint32_t header)
-{
-	return (header & SEG_BOX_TREE_FLAGS ? ASKS_FLAGS : 0) |
-	       (header & SEG_BOX_TREE_DSCP ? ASKS_DSCP : 0);
-}
-
 static void child_put(struct node *node, unsigned int i, const struct bounds *b, uint32_t child)
 {
 	for (unsigned int f = 0; f < 2; f++) {
@@ -527,161 +469,4 @@ void seg_box_tree_close(struct seg_box_tree *tree)
 		return;
 	free(tree->node);
 	free(tree);
-}
-
-/* --- walks ------------------------------------------------------------------------------- */
-
-static bool is_port(enum seg_box_field field)
-{
-	return field < SEG_BOX_SRC;
-}
-
-static int32_t value_of(const struct seg_box_walk *walk, enum seg_box_field field,
-			seg_box_wide value)
-{
-	uint32_t word = scaled(&walk->tree->scale[field], value);
-
-	return is_port(field) ? port_less(word) : word_less(word);
-}
-
-void seg_box_walk_bound(struct seg_box_walk *walk, enum seg_box_field field, seg_box_wide first,
-			seg_box_wide last)
-{
-	walk->first[field] = value_of(walk, field, first);
-	walk->last[field] = value_of(walk, field, last);
-}
-
-static inline four load4(const int32_t *from)
-{
-	return *(const four *)from;
-}
-
-static inline eight load8(const int16_t *from)
-{
-	return *(const eight *)from;
-}
-
-/* A bit for each child where all three are true. */
-static inline uint32_t bits_of(four low, four high, eight all)
-{
-#ifdef __SSE2__
-	__m128i words = _mm_packs_epi32((__m128i)low, (__m128i)high);
-
-	words = _mm_packs_epi16(_mm_and_si128(words, (__m128i)all), _mm_setzero_si128());
-	return (uint32_t)_mm_movemask_epi8(words);
-#else
-	uint32_t bits = 0;
-
-	for (unsigned int i = 0; i < WIDTH; i++)
-		bits |= (uint32_t)((i < 4 ? low[i] : high[i - 4]) & all[i] & 1) << i;
-	return bits;
-#endif
-}
-
-/* Of four children from `i` on. */
-static inline four words_meet(const struct seg_box_walk *walk, const struct node *node,
-			      unsigned int i)
-{
-	four meet = load4(node->least + i) < walk->end;
-
-	for (unsigned int f = 0; f < 2; f++)
-		meet &= (load4(node->first[f] + i) <= walk->last[SEG_BOX_SRC + f]) &
-			(load4(node->last[f] + i) >= walk->first[SEG_BOX_SRC + f]);
-	if (walk->asks)
-		meet &= ((*(const four *)(node->child + i)) & walk->asks) != 0;
-	return meet;
-}
-
-static inline eight ports_meet(const struct seg_box_walk *walk, const struct node *node)
-{
-	eight meet = load8(node->port_first[0]) <= (int16_t)walk->last[0];
-
-	meet &= load8(node->port_last[0]) >= (int16_t)walk->first[0];
-	meet &= load8(node->port_first[1]) <= (int16_t)walk->last[1];
-	return meet & (load8(node->port_last[1]) >= (int16_t)walk->first[1]);
-}
-
-static void enter(struct seg_box_walk *walk, uint32_t number)
-{
-	const struct node *node = &walk->tree->node[number];
-	uint32_t meet = bits_of(words_meet(walk, node, 0), words_meet(walk, node, 4),
-				ports_meet(walk, node));
-
-	walk->at[walk->depth].node = number;
-	walk->at[walk->depth].left = meet;
-	walk->depth += meet != 0;
-}
-
-void seg_box_walk_begin(struct seg_box_walk *walk, uint32_t header, enum seg_box_field field,
-			seg_box_wide near)
-{
-	walk->asks = (int32_t)asks_of(header);
-	walk->field = field;
-	walk->near = value_of(walk, field, near);
-	walk->depth = 0;
-	enter(walk, 0);
-}
-
-static int32_t first_of(const struct node *node, enum seg_box_field field, unsigned int i)
-{
-	return is_port(field) ? node->port_first[field][i] : node->first[field - SEG_BOX_SRC][i];
-}
-
-static int32_t last_of(const struct node *node, enum seg_box_field field, unsigned int i)
-{
-	return is_port(field) ? node->port_last[field][i] : node->last[field - SEG_BOX_SRC][i];
-}
-
-static uint32_t distance(const struct seg_box_walk *walk, const struct node *node, unsigned int i)
-{
-	int32_t first = first_of(node, walk->field, i), last = last_of(node, walk->field, i);
-
-	if (walk->near < first)
-		return (uint32_t)first - (uint32_t)walk->near;
-	return walk->near > last ? (uint32_t)walk->near - (uint32_t)last : 0;
-}
-
-/* The nearest child of those that are left. */
-static unsigned int nearest(const struct seg_box_walk *walk, const struct node *node, uint32_t left)
-{
-	unsigned int best = (unsigned int)__builtin_ctz(left);
-	uint32_t least;
-
-	if (!(left & (left - 1)))
-		return best;
-	least = distance(walk, node, best);
-	while (least && (left &= left - 1)) {
-		unsigned int i = (unsigned int)__builtin_ctz(left);
-		uint32_t far = distance(walk, node, i);
-
-		best = far < least ? i : best;
-		least = far < least ? far : least;
-	}
-	return best;
-}
-
-/* Bounds may have been narrowed meanwhile. */
-static bool still_within(const struct seg_box_walk *walk, const struct node *node, unsigned int i)
-{
-	return first_of(node, walk->field, i) <= walk->last[walk->field] &&
-	       last_of(node, walk->field, i) >= walk->first[walk->field];
-}
-
-uint32_t seg_box_walk_next(struct seg_box_walk *walk)
-{
-	while (walk->depth) {
-		const struct node *node = &walk->tree->node[walk->at[walk->depth - 1].node];
-		uint32_t *left = &walk->at[walk->depth - 1].left, child;
-		unsigned int i = nearest(walk, node, *left);
-
-		*left &= ~(1u << i);
-		walk->depth -= !*left;
-		if (!still_within(walk, node, i))
-			continue;
-		child = node->child[i];
-		if (child & LEAF)
-			return child & CHILD_INDEX;
-		enter(walk, child & CHILD_INDEX);
-	}
-	return SEG_BOX_NONE;
 }

@@ -39,6 +39,12 @@ void seg_box_tree_close(struct seg_box_tree *tree);
 #define SEG_BOX_TREE_FLAGS 0xff00u
 #define SEG_BOX_TREE_DSCP  0x00ffu
 
+/* A node on the way down. */
+struct seg_box_step {
+	uint32_t node, left; /* a bit a child */
+	uint32_t narrowed;   /* bounds when those were chosen */
+};
+
 /* What is looked for. Bounds may be narrowed between two steps. */
 struct seg_box_walk {
 	const struct seg_box_tree *tree;
@@ -46,10 +52,9 @@ struct seg_box_walk {
 	int32_t first[SEG_BOX_FIELDS], last[SEG_BOX_FIELDS], asks; /* as nodes have them */
 	enum seg_box_field field;
 	int32_t near;
+	uint32_t narrowed; /* so many times */
 	uint32_t depth;
-	struct {
-		uint32_t node, left; /* a bit a child */
-	} at[SEG_BOX_TREE_DEPTH];
+	struct seg_box_step at[SEG_BOX_TREE_DEPTH];
 };
 
 typedef unsigned __int128 seg_box_wide;
@@ -58,13 +63,19 @@ typedef unsigned __int128 seg_box_wide;
 void seg_box_walk_bound(struct seg_box_walk *walk, enum seg_box_field field, seg_box_wide first,
 			seg_box_wide last);
 
-/* `tree`, `end` and all bounds are set: the first step is next. `header`: if not 0, only boxes that
+/* `tree`, `end` and all bounds are set: the first box is next. `header`: if not 0, only boxes that
  * ask for some of these bits, or for others of the same of the two. What is `near` in `field` comes
  * first: where its bounds are narrowed by what is found, that saves most of the others. */
-void seg_box_walk_begin(struct seg_box_walk *walk, uint32_t header, enum seg_box_field field,
-			seg_box_wide near);
+void seg_box_walk_aim(struct seg_box_walk *walk, uint32_t header, enum seg_box_field field,
+		      seg_box_wide near);
 
 /* A box that may meet what is looked for, each at most once, or SEG_BOX_NONE. */
-uint32_t seg_box_walk_next(struct seg_box_walk *walk);
+struct seg_box_walker {
+	uint32_t (*first)(struct seg_box_walk *walk);
+	uint32_t (*next)(struct seg_box_walk *walk);
+};
+
+/* On any CPU, and where there is AVX2 (lookup.h). */
+extern const struct seg_box_walker SEG_BOX_WALKER, SEG_BOX_WALKER_AVX2;
 
 #endif

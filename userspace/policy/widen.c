@@ -41,6 +41,7 @@ struct spans {
 /* The boxes that come before: one by one, or by a tree. */
 struct seekers {
 	struct seg_box_walk walk; /* `tree` NULL: */
+	const struct seg_box_walker *walker;
 	uint32_t next, first, end;
 };
 
@@ -271,27 +272,31 @@ static void seek_open(struct widening *w, const struct seg_side *side, struct se
 	seek->end = side->end;
 	seek->walk.tree = w->regions ? seg_regions_tree(w->regions, side->finder) : NULL;
 	seek->walk.end = (int32_t)side->end;
+	seek->walk.narrowed = 0;
+	seek->walker = w->regions ? seg_regions_walker(w->regions) : NULL;
 	if (w->regions && !seek->walk.tree)
 		seek->end = seek->first;
 	for (enum field f = 0; f < FIELD_MAX; f++)
 		seek_bound(seek, w, f, w->region.of[f]);
 }
 
-/* From the flow's own value in this field on. `header`: if not 0, what asks for some of these bits
- * of the header word. */
-static void seek_begin(struct seekers *seek, const struct widening *w, enum field f,
-		       uint32_t header)
-{
-	seek->next = seek->first;
-	if (seek->walk.tree)
-		seg_box_walk_begin(&seek->walk, header, (enum seg_box_field)f, field_value(w, f));
-}
-
 static uint32_t seek_next(struct seekers *seek)
 {
 	if (seek->walk.tree)
-		return seg_box_walk_next(&seek->walk);
+		return seek->walker->next(&seek->walk);
 	return seek->next < seek->end ? seek->next++ : SEG_BOX_NONE;
+}
+
+/* From the flow's own value in this field on. `header`: if not 0, what asks for some of these bits
+ * of the header word. */
+static uint32_t seek_first(struct seekers *seek, const struct widening *w, enum field f,
+			   uint32_t header)
+{
+	seek->next = seek->first;
+	if (!seek->walk.tree)
+		return seek_next(seek);
+	seg_box_walk_aim(&seek->walk, header, (enum seg_box_field)f, field_value(w, f));
+	return seek->walker->first(&seek->walk);
 }
 
 /* --- a field, widened ---------------------------------------------------------------------- */
@@ -360,8 +365,7 @@ static void limit_cut(const struct widening *w, struct seekers *seek, enum field
 		      struct span *limit)
 {
 	seek_bound(seek, w, f, *limit);
-	seek_begin(seek, w, f, 0);
-	for (uint32_t i = seek_next(seek); i != SEG_BOX_NONE; i = seek_next(seek)) {
+	for (uint32_t i = seek_first(seek, w, f, 0); i != SEG_BOX_NONE; i = seek_next(seek)) {
 		struct spans box = box_spans(w, box_at(w, i));
 		struct nearby near;
 
@@ -412,8 +416,8 @@ static bool header_widens(const struct widening *w, const struct seg_side *side,
 		return true;
 	if (side->box != SEG_BOX_NONE && rest_of(w, side->box)->mask[2] & bits)
 		return false;
-	seek_begin(seek, w, FIELD_SRC, bits);
-	for (uint32_t i = seek_next(seek); i != SEG_BOX_NONE; i = seek_next(seek)) {
+	for (uint32_t i = seek_first(seek, w, FIELD_SRC, bits); i != SEG_BOX_NONE;
+	     i = seek_next(seek)) {
 		struct spans box = box_spans(w, box_at(w, i));
 
 		if (others_meet(w, i, &box, FIELD_MAX) && extras_right(w, i, free))
@@ -538,8 +542,22 @@ void seg_image_region(const struct seg_image *image, const struct seg_flow *flow
 
 struct seg_regions {
 	const struct seg_image *image;
+	const struct seg_box_walker *walker;
 	struct seg_box_tree *tree[FINDERS_MAX]; /* NULL: no boxes */
 };
+
+/* All else is for any CPU. */
+void seg_regions_walk_by(struct seg_regions *regions, enum seg_lookup_way way)
+{
+#ifdef __x86_64__
+	if (way >= SEG_LOOKUP_AVX2) {
+		regions->walker = &SEG_BOX_WALKER_AVX2;
+		return;
+	}
+#endif
+	(void)way;
+	regions->walker = &SEG_BOX_WALKER;
+}
 
 int seg_regions_open(const struct seg_image *image, struct seg_regions **out)
 {
@@ -547,8 +565,10 @@ int seg_regions_open(const struct seg_image *image, struct seg_regions **out)
 	_cleanup_regions_ struct seg_regions *regions = calloc(1, sizeof(*regions));
 	int r = regions ? 0 : -ENOMEM;
 
-	if (!r)
+	if (!r) {
 		regions->image = image;
+		seg_regions_walk_by(regions, seg_lookup_best());
+	}
 	for (uint32_t i = 0; !r && i < image->section[SEG_SECTION_FINDERS].count; i++)
 		r = seg_box_tree_open(image, &finders[i], i / SEG_LANE_MAX % 2 ? 6 : 4,
 				      &regions->tree[i]);
@@ -562,6 +582,11 @@ void seg_regions_close(struct seg_regions *regions)
 	for (size_t i = 0; regions && i < FINDERS_MAX; i++)
 		seg_box_tree_close(regions->tree[i]);
 	free(regions);
+}
+
+const struct seg_box_walker *seg_regions_walker(const struct seg_regions *regions)
+{
+	return regions->walker;
 }
 
 const struct seg_box_tree *seg_regions_tree(const struct seg_regions *regions,
