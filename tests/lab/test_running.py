@@ -248,9 +248,10 @@ def test_quota_full():
 
 def test_what_begins_while_attach_learns():
     """An inbound connection that only the answers of this host showed is by who began it."""
+    patient = STRICT.replace("pickup: 0", "pickup: 0, timeouts: {tcp-syn: 10m}")  # longer than it learns
     with Lab() as lab:
         lab.merged = True
-        path = lab.write("policy.yaml", STRICT)
+        path = lab.write("policy.yaml", patient)
         argv = lab.command("--json", "attach", IFACE, "--policy", path, "--learn", f"{round(slow(3))}s")
         with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as attach:
             until("it to learn", lambda: lab.attached() and "learns_ms" in lab.iface())

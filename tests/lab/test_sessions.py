@@ -78,7 +78,7 @@ FILTERS = {
 
 def test_filters_choose():
     with Lab() as lab:
-        lab.attach(POLICY.replace("sessions}", "sessions, timeouts: {icmp: 10m}}"))  # until all is asked
+        lab.attach(POLICY.replace("sessions}", "sessions, timeouts: {icmp: 10m, udp: 10m}}"))  # until all is asked
         everything = begin_flows(lab)
         for words, means in FILTERS.items():
             expected = [s for s in everything if means(s)]
