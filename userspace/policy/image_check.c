@@ -299,7 +299,8 @@ struct seg_image_review {
 
 static int refused(struct seg_error *err, const char *what)
 {
-	return seg_error_set(err, EBADMSG, "the policy image is refused: %s is wrong", what);
+	seg_error_set(err, EBADMSG, "the policy image is refused: %s is wrong", what);
+	return -EBADMSG;
 }
 
 static int review_begin(struct seg_image_review *review, const void *data, size_t size,
@@ -308,8 +309,10 @@ static int review_begin(struct seg_image_review *review, const void *data, size_
 	if ((uintptr_t)data % 8 || !header_sound(data, size))
 		return refused(err, "its header");
 	*review = (struct seg_image_review){.image = data, .sum = XXH3_createState()};
-	if (!review->sum)
-		return seg_error_set(err, ENOMEM, "out of memory");
+	if (!review->sum) {
+		seg_error_set(err, ENOMEM, "out of memory");
+		return -ENOMEM;
+	}
 	XXH3_64bits_reset(review->sum);
 	return 0;
 }
@@ -362,8 +365,8 @@ int seg_image_check(const void *data, size_t size, struct seg_error *err)
 
 /* --- descriptors --- */
 
-/* The size of what nobody can change any more, or -errno. */
-static ssize_t sealed_size(int fd, struct seg_error *err)
+/* The size of what nobody can change any more. */
+static int sealed_size(int fd, size_t *out, struct seg_error *err)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 	struct stat st;
@@ -376,33 +379,43 @@ static ssize_t sealed_size(int fd, struct seg_error *err)
 	if (st.st_size < (off_t)sizeof(struct seg_image) || st.st_size > (off_t)SEG_IMAGE_SIZE_MAX)
 		return seg_error_set(err, EBADMSG, "the policy image is refused: %jd bytes",
 				     (intmax_t)st.st_size);
-	return st.st_size;
+	*out = (size_t)st.st_size;
+	return 0;
+}
+
+static int map_review(int fd, size_t size, struct seg_image_review *review, struct seg_error *err)
+{
+	void *data = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	int r;
+
+	if (data == MAP_FAILED) {
+		seg_error_set(err, errno, "mapping the policy image failed: %s", strerror(errno));
+		return -ENOMEM;
+	}
+	r = review_begin(review, data, size, err);
+	if (r)
+		munmap(data, size);
+	else
+		review->mapped = true;
+	return r;
 }
 
 int seg_image_review_open(int fd, struct seg_image_review **out, struct seg_error *err)
 {
-	_cleanup_free_ struct seg_image_review *review = NULL;
-	ssize_t size = sealed_size(fd, err);
-	void *data;
-	int r;
+	_cleanup_free_ struct seg_image_review *review = malloc(sizeof(*review));
+	size_t size = 0;
+	int r = sealed_size(fd, &size, err);
 
-	if (size < 0)
-		return (int)size;
-	review = malloc(sizeof(*review));
-	if (!review)
-		return seg_error_set(err, ENOMEM, "out of memory");
-	data = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
-	if (data == MAP_FAILED)
-		return seg_error_set(err, errno, "mapping the policy image failed: %s",
-				     strerror(errno));
-	r = review_begin(review, data, (size_t)size, err);
-	if (r) {
-		munmap(data, (size_t)size);
+	if (r)
 		return r;
+	if (!review) {
+		seg_error_set(err, ENOMEM, "out of memory");
+		return -ENOMEM;
 	}
-	review->mapped = true;
-	*out = TAKE(review);
-	return 0;
+	r = map_review(fd, size, review, err);
+	if (!r)
+		*out = TAKE(review);
+	return r;
 }
 
 const struct seg_image *seg_image_review_take(struct seg_image_review *review)

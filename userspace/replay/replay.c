@@ -156,8 +156,8 @@ static void attribute(const struct seg_replay *replay, struct seg_session *sessi
 static void tell(struct seg_replay *replay, struct seg_outcome *outcome)
 {
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr): addresses are pointers here */
-	struct seg_replay_kept *kept =
-		seg_replay_kept_of((const uint8_t *)(uintptr_t)outcome->address);
+	const uint8_t *frame = (const uint8_t *)(uintptr_t)outcome->address;
+	struct seg_replay_kept *kept = seg_replay_kept_of(frame);
 	struct seg_replayed *out = seg_turn_at(&replay->turn, kept->number);
 	const struct seg_table *table = &replay->tables.table;
 	struct seg_session *session = NULL;
