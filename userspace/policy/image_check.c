@@ -17,6 +17,9 @@
 #include "image_layout.h"
 #include "key.h"
 
+/* What the checksum is of begins here. */
+#define SUM_FROM offsetof(struct seg_image, hash)
+
 /* What a step sums up; a page is read for the first time here. */
 #define STEP_BYTES (1u << 19)
 
@@ -319,7 +322,7 @@ static int review_begin(struct seg_image_review *review, const void *data, size_
 
 static void sum_some(struct seg_image_review *review, size_t all)
 {
-	const char *from = review->image->hash + review->summed;
+	const char *from = (const char *)review->image + SUM_FROM + review->summed;
 	size_t left = all - review->summed, some = left < STEP_BYTES ? left : STEP_BYTES;
 
 	XXH3_64bits_update(review->sum, from, some);
@@ -329,7 +332,7 @@ static void sum_some(struct seg_image_review *review, size_t all)
 int seg_image_review_step(struct seg_image_review *review, struct seg_error *err)
 {
 	const struct seg_image *image = review->image;
-	size_t all = image->size - offsetof(struct seg_image, hash);
+	size_t all = image->size - SUM_FROM;
 
 	if (review->summed < all) {
 		sum_some(review, all);
