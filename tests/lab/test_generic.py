@@ -2,6 +2,7 @@
 """Generic mode: what holds where the driver runs the program holds where the stack does."""
 import socket
 import subprocess
+import sys
 import threading
 
 import test_connect
@@ -64,7 +65,7 @@ for same in THE_SAME:
 
 def send_merged(sock, count, size):
     """So many datagrams as one packet, which is cut on its way, or never."""
-    option = (socket.IPPROTO_UDP, UDP_SEGMENT, size.to_bytes(2, "little"))
+    option = (socket.IPPROTO_UDP, UDP_SEGMENT, size.to_bytes(2, sys.byteorder))
     sock.sendmsg([bytes(count * size)], [option])
 
 

@@ -5,6 +5,7 @@ Needs programs that replace functions of others. Linux 6.12 refuses ours under t
 libxdp 1.3.1 (a tail call could change the packet): there it has to say so.
 """
 import glob
+import sys
 
 from lab import IFACE, OPEN_UDP, POLICY, SERVER, Lab
 from system import check, check_equal, run_json, until
@@ -58,7 +59,7 @@ class Counter:
     def seen(self):
         entry = run_json("bpftool", "-j", "map", "lookup", "id", str(self.map), "key", "0", "0",
                          "0", "0")
-        return int.from_bytes(bytes(int(byte, 16) for byte in entry["value"]), "little")
+        return int.from_bytes(bytes(int(byte, 16) for byte in entry["value"]), sys.byteorder)
 
     def unload(self):
         self.lab.server.run("xdp-loader", "unload", IFACE, "--id", str(self.program))

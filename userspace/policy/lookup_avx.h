@@ -30,6 +30,25 @@ static ALWAYS_INLINE __m256i hash8(const struct seg_bank *bank, const uint32_t *
 	return _mm256_mullo_epi32(sum, _mm256_set1_epi32((int)SEG_KEY_MIX));
 }
 
+/* Eight loads: the instruction that gathers takes longer on most CPUs, much longer where microcode
+ * guards what it loads. */
+static ALWAYS_INLINE __m256i slots8(const uint32_t *slots, __m256i at)
+{
+	uint32_t i[8] __attribute__((aligned(32)));
+	__m128i low, high;
+
+	_mm256_store_si256((void *)i, at);
+	low = _mm_cvtsi32_si128((int)slots[i[0]]);
+	high = _mm_cvtsi32_si128((int)slots[i[4]]);
+	low = _mm_insert_epi32(low, (int)slots[i[1]], 1);
+	high = _mm_insert_epi32(high, (int)slots[i[5]], 1);
+	low = _mm_insert_epi32(low, (int)slots[i[2]], 2);
+	high = _mm_insert_epi32(high, (int)slots[i[6]], 2);
+	low = _mm_insert_epi32(low, (int)slots[i[3]], 3);
+	high = _mm_insert_epi32(high, (int)slots[i[7]], 3);
+	return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+}
+
 static ALWAYS_INLINE uint32_t least(__m256i boxes)
 {
 	__m128i four =

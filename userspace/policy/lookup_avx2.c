@@ -22,7 +22,7 @@ static ALWAYS_INLINE uint32_t probe(const struct seg_bank *bank, const uint32_t 
 {
 	__m256i hash = hash8(bank, word, words);
 	__m256i at = _mm256_add_epi32(load(bank->base), _mm256_srlv_epi32(hash, load(bank->shift)));
-	__m256i boxes = found8(_mm256_i32gather_epi32((const int *)slots, at, 4), hash);
+	__m256i boxes = found8(slots8(slots, at), hash);
 
 	_mm256_store_si256((void *)out, boxes);
 	return least(boxes);

@@ -20,7 +20,7 @@ static ALWAYS_INLINE uint32_t probe(const struct seg_bank *bank, const uint32_t 
 {
 	__m256i hash = hash8(bank, word, words);
 	__m256i at = _mm256_add_epi32(load(bank->base), _mm256_srlv_epi32(hash, load(bank->shift)));
-	__m256i slot = _mm256_i32gather_epi32((const int *)slots, at, 4);
+	__m256i slot = slots8(slots, at);
 	__m256i none = _mm256_set1_epi32((int)SEG_BOX_NONE);
 	__m256i boxes = _mm256_mask_and_epi32(none, found8(slot, hash), slot,
 					      _mm256_set1_epi32((int)SEG_SLOT_BOX));

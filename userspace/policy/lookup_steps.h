@@ -144,10 +144,11 @@ static ALWAYS_INLINE bool look(const struct seg_questions *questions, struct seg
 static ALWAYS_INLINE bool go_on(struct seg_question *q, const char *boxes, unsigned int words)
 {
 	const struct seg_box *box = (const void *)(boxes + q->nearest * box_bytes(words));
-	uint32_t next = box->next ? box->next : SEG_BOX_NONE, had = q->nearest;
+	uint32_t next = box->next ? box->next : SEG_BOX_NONE, had = q->nearest, none;
 
 	q->nearest = advance(q->candidate, had, next);
-	fetch(boxes, q->nearest, had, words);
+	none = (uint32_t)((int32_t)q->nearest >> 31); /* no jump: half have none */
+	fetch(boxes, (q->nearest & ~none) | (had & none), had, words);
 	return q->nearest < q->box;
 }
 
@@ -161,8 +162,9 @@ static ALWAYS_INLINE void fetch_all(const struct seg_question *q, const char *bo
 		fetch(boxes, q->candidate[i], q->nearest, words);
 }
 
-static ALWAYS_INLINE void wave(const struct seg_questions *questions, struct open *open,
-			       const char *boxes, unsigned int words)
+/* The first answers most. Who goes on cannot be foretold: so all look, and then the few go on. */
+static ALWAYS_INLINE void wave_first(const struct seg_questions *questions, struct open *open,
+				     const char *boxes, unsigned int words)
 {
 	struct seg_question *item = questions->item;
 	unsigned int had = open->n, n = 0;
@@ -181,6 +183,25 @@ static ALWAYS_INLINE void wave(const struct seg_questions *questions, struct ope
 
 		open->who[n] = who;
 		n += go_on(&item[who], boxes, words);
+	}
+	open->n = n;
+}
+
+/* Of few a loop's end is what cannot be foretold: one loop, in which each goes on, needed or not.
+ */
+static ALWAYS_INLINE void wave_next(const struct seg_questions *questions, struct open *open,
+				    const char *boxes, unsigned int words)
+{
+	struct seg_question *item = questions->item;
+	unsigned int had = open->n, n = 0;
+
+	for (unsigned int i = 0; i < had; i++) {
+		uint8_t who = open->who[i];
+		bool holds = look(questions, &item[who], boxes, words);
+		bool goes_on = go_on(&item[who], boxes, words);
+
+		open->who[n] = who;
+		n += !holds & goes_on;
 	}
 	open->n = n;
 }
@@ -239,8 +260,10 @@ static ALWAYS_INLINE void answer_by(const struct seg_questions *questions, unsig
 	struct open open;
 
 	for (uint32_t i = 0; ask(questions, i, &open, boxes, words, key_words); i++) {
+		if (open.n > 1)
+			wave_first(questions, &open, boxes, words);
 		while (open.n > 1)
-			wave(questions, &open, boxes, words);
+			wave_next(questions, &open, boxes, words);
 		if (open.n)
 			last(questions, &questions->item[open.who[0]], boxes, words);
 	}

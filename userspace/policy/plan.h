@@ -49,8 +49,8 @@ struct seg_taste {
 /* Choose some and give each piece a table. -ENOMEM. */
 int seg_masks_choose(struct seg_masks *masks, const struct seg_taste *taste, struct seg_plan *plan);
 
-/* `from` with a table more for boxes that collide, if one bank has room for all: not laid out.
- * -ENOENT: it has none, or few collide. -ENOMEM. */
+/* `from` with a table more for boxes that collide, and, where its bank is full, two that were
+ * joined: not laid out. -ENOENT: it has more than a bank, or few collide. -ENOMEM. */
 int seg_plan_refine(const struct seg_pieces *pieces, const struct seg_plan *from,
 		    struct seg_plan *out);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * refine.c - a plan's free columns used. A bank asks eight tables at once, so what is not used of
- * the only one costs nothing: where boxes collide most, those that know more than their table
- * hashes get a table that hashes that too.
+ * refine.c - a plan's columns put to better use. A bank asks eight tables at once, so what is not
+ * used of the only one costs nothing: where boxes collide most, those that know more than their
+ * table hashes get a table that hashes that too. Where no column is free, the two tables that do
+ * best as one make room.
  */
 #include <string.h>
 
@@ -130,7 +131,8 @@ static void table_try(struct refining *r, unsigned int table, struct parting *be
 	}
 }
 
-static bool refine_once(struct refining *r)
+/* A table more, if it saves enough. */
+static bool part_best(struct refining *r)
 {
 	struct parting best = {.saves = r->pieces->n / 64};
 	uint64_t least = best.saves;
@@ -143,6 +145,68 @@ static bool refine_once(struct refining *r)
 	fits_fill(r, best.mask);
 	part(r, best.table);
 	return true;
+}
+
+/* --- two tables as one ------------------------------------------------------------ */
+
+static void mask_of_both(const struct seg_plan *plan, unsigned int a, unsigned int b,
+			 uint32_t mask[SEG_KEY_WORDS_MAX])
+{
+	for (unsigned int w = 0; w < SEG_KEY_WORDS_MAX; w++)
+		mask[w] = plan->mask[a][w] & plan->mask[b][w];
+}
+
+/* How many boxes would be before another in its slot. */
+static uint64_t collisions_joined(struct refining *r, unsigned int a, unsigned int b)
+{
+	const unsigned int tables[] = {a, b};
+	uint32_t mask[SEG_KEY_WORDS_MAX];
+	uint64_t sum = 0;
+
+	mask_of_both(r->plan, a, b, mask);
+	memset(r->count, 0, sizeof(*r->count) << r->bits);
+	for (unsigned int t = 0; t < 2; t++)
+		for (uint32_t i = r->first[tables[t]]; i < r->first[tables[t] + 1]; i++)
+			sum += r->count[seg_piece_hash(r->pieces, r->piece[i], mask) >>
+					(33 - r->bits)]++;
+	return sum;
+}
+
+/* The second's pieces go into the first, the last table into the second's place. */
+static void join(struct seg_plan *plan, uint32_t pieces, unsigned int a, unsigned int b)
+{
+	unsigned int last = --plan->tables;
+
+	mask_of_both(plan, a, b, plan->mask[a]);
+	memcpy(plan->mask[b], plan->mask[last], sizeof(plan->mask[b]));
+	for (uint32_t i = 0; i < pieces; i++) {
+		if (plan->table[i] == b)
+			plan->table[i] = (uint8_t)a;
+		else if (plan->table[i] == last)
+			plan->table[i] = (uint8_t)b;
+	}
+}
+
+/* The two whose boxes collide little more than apart. */
+static void join_best(struct refining *r)
+{
+	int64_t apart[SEG_BANK_TABLES], least = INT64_MAX;
+	unsigned int n = r->plan->tables, first = 0, second = 1;
+
+	pieces_sort(r);
+	for (unsigned int a = 0; a < n; a++)
+		apart[a] = (int64_t)collisions(r, a, NULL);
+	for (unsigned int a = 0; a < n; a++)
+		for (unsigned int b = a + 1; b < n; b++) {
+			int64_t more = (int64_t)collisions_joined(r, a, b) - apart[a] - apart[b];
+
+			if (more >= least)
+				continue;
+			least = more;
+			first = a;
+			second = b;
+		}
+	join(r->plan, r->pieces->n, first, second);
 }
 
 static int refining_make(struct refining *r, const struct seg_pieces *pieces)
@@ -164,7 +228,7 @@ int seg_plan_refine(const struct seg_pieces *pieces, const struct seg_plan *from
 	struct seg_plan plan = {.tables = from->tables};
 	int e = refining_make(&r, pieces);
 
-	if (from->tables >= SEG_BANK_TABLES)
+	if (from->tables > SEG_BANK_TABLES)
 		return -ENOENT;
 	plan.table = e ? NULL : malloc(pieces->n);
 	if (!plan.table)
@@ -172,9 +236,12 @@ int seg_plan_refine(const struct seg_pieces *pieces, const struct seg_plan *from
 	memcpy(plan.mask, from->mask, sizeof(plan.mask));
 	memcpy(plan.table, from->table, pieces->n);
 	r.plan = &plan;
-	if (refine_once(&r))
-		*out = plan;
-	else
+	if (from->tables == SEG_BANK_TABLES)
+		join_best(&r);
+	if (!part_best(&r)) {
 		seg_plan_free(&plan);
-	return r.plan->tables > from->tables ? 0 : -ENOENT;
+		return -ENOENT;
+	}
+	*out = plan;
+	return 0;
 }

@@ -10,9 +10,12 @@
 
 /* --- layout ---------------------------------------------------------------------- */
 
+#define FEW_PIECES 4096
+
+/* Where slots are few, they are near, and more of them lead astray less. */
 static void bits_count(const struct seg_pieces *pieces, struct seg_plan *plan)
 {
-	uint32_t n[SEG_TABLES_MAX] = {0};
+	uint32_t n[SEG_TABLES_MAX] = {0}, room = pieces->n <= FEW_PIECES ? 4 : 2;
 
 	for (uint32_t i = pieces->n; i-- > 0;) {
 		n[plan->table[i]]++;
@@ -21,7 +24,7 @@ static void bits_count(const struct seg_pieces *pieces, struct seg_plan *plan)
 	plan->slots_n = 0;
 	for (unsigned int t = 0; t < plan->tables; t++) {
 		plan->bits[t] = 6;
-		while (plan->bits[t] < 24 && 1u << plan->bits[t] < 2 * n[t])
+		while (plan->bits[t] < 24 && 1u << plan->bits[t] < room * n[t])
 			plan->bits[t]++;
 		plan->base[t] = plan->slots_n;
 		plan->slots_n += 1u << plan->bits[t];
@@ -195,14 +198,15 @@ static int plan_make(struct seg_build *b, const struct seg_pieces *pieces, struc
 }
 
 #define REFINE_MOST 16384 /* where each try takes milliseconds */
+#define REFINED     (SAMPLES * (COST_BANK + COST_LOOK * 9 / 8))
 
-/* What the only bank has left is used for tables of boxes that collide, as long as that helps. */
+/* The only bank's columns are put to better use, as long as that helps. */
 static int plan_refine(struct seg_build *b, const struct seg_pieces *pieces, struct seg_plan *best,
 		       uint64_t least)
 {
 	int r = 0;
 
-	while (!r && least > COST_GOOD && pieces->n <= REFINE_MOST) {
+	while (!r && least > REFINED && pieces->n <= REFINE_MOST) {
 		struct seg_plan plan, worse;
 		uint64_t cost = UINT64_MAX;
 
