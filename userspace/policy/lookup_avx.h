@@ -7,6 +7,15 @@
 
 #include "lookup_steps.h"
 
+/* A constant that stays in its register: gcc makes it anew for every key otherwise. */
+static ALWAYS_INLINE __m256i all8(uint32_t value)
+{
+	__m256i all = _mm256_set1_epi32((int)value);
+
+	__asm__("" : "+v"(all));
+	return all;
+}
+
 static ALWAYS_INLINE __m256i load(const uint32_t *from)
 {
 	return _mm256_loadu_si256((const void *)from);
@@ -22,12 +31,10 @@ static ALWAYS_INLINE __m256i hash8(const struct seg_bank *bank, const uint32_t *
 		__m256i masked =
 			_mm256_and_si256(_mm256_set1_epi32((int)word[w]), load(bank->mask[w]));
 
-		sum = _mm256_add_epi32(
-			sum,
-			_mm256_mullo_epi32(masked, _mm256_set1_epi32((int)SEG_KEY_FACTORS[w])));
+		sum = _mm256_add_epi32(sum, _mm256_mullo_epi32(masked, all8(SEG_KEY_FACTORS[w])));
 	}
 	sum = _mm256_xor_si256(sum, _mm256_srli_epi32(sum, 15));
-	return _mm256_mullo_epi32(sum, _mm256_set1_epi32((int)SEG_KEY_MIX));
+	return _mm256_mullo_epi32(sum, all8(SEG_KEY_MIX));
 }
 
 /* Eight loads: the instruction that gathers takes longer on most CPUs, much longer where microcode

@@ -5,15 +5,15 @@
 /* The slots' boxes; SEG_BOX_NONE where it has neither this hash's tag nor any. */
 static ALWAYS_INLINE __m256i found8(__m256i slot, __m256i hash)
 {
-	__m256i tag = _mm256_or_si256(_mm256_and_si256(_mm256_slli_epi32(hash, SEG_KEY_TAG_SHIFT),
-						       _mm256_set1_epi32((int)SEG_SLOT_TAG)),
-				      _mm256_set1_epi32((int)SEG_SLOT_TAKEN));
-	__m256i upper = _mm256_andnot_si256(_mm256_set1_epi32((int)SEG_SLOT_BOX), slot);
-	__m256i any = _mm256_set1_epi32((int)SEG_SLOT_ANY);
+	__m256i tag = _mm256_or_si256(
+		_mm256_and_si256(_mm256_slli_epi32(hash, SEG_KEY_TAG_SHIFT), all8(SEG_SLOT_TAG)),
+		all8(SEG_SLOT_TAKEN));
+	__m256i upper = _mm256_andnot_si256(all8(SEG_SLOT_BOX), slot);
+	__m256i any = all8(SEG_SLOT_ANY);
 	__m256i found =
 		_mm256_or_si256(_mm256_cmpeq_epi32(upper, tag), _mm256_cmpeq_epi32(upper, any));
 
-	return _mm256_or_si256(_mm256_and_si256(slot, _mm256_set1_epi32((int)SEG_SLOT_BOX)),
+	return _mm256_or_si256(_mm256_and_si256(slot, all8(SEG_SLOT_BOX)),
 			       _mm256_xor_si256(found, _mm256_set1_epi32(-1)));
 }
 

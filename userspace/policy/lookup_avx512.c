@@ -5,11 +5,11 @@
 /* Lanes whose slot has this hash's tag, or any. */
 static ALWAYS_INLINE __mmask8 found8(__m256i slot, __m256i hash)
 {
-	__m256i tag = _mm256_or_si256(_mm256_and_si256(_mm256_slli_epi32(hash, SEG_KEY_TAG_SHIFT),
-						       _mm256_set1_epi32((int)SEG_SLOT_TAG)),
-				      _mm256_set1_epi32((int)SEG_SLOT_TAKEN));
-	__m256i box = _mm256_set1_epi32((int)SEG_SLOT_BOX);
-	__m256i any = _mm256_set1_epi32((int)SEG_SLOT_ANY);
+	__m256i tag = _mm256_or_si256(
+		_mm256_and_si256(_mm256_slli_epi32(hash, SEG_KEY_TAG_SHIFT), all8(SEG_SLOT_TAG)),
+		all8(SEG_SLOT_TAKEN));
+	__m256i box = all8(SEG_SLOT_BOX);
+	__m256i any = all8(SEG_SLOT_ANY);
 
 	return _mm256_cmple_epu32_mask(_mm256_xor_si256(slot, tag), box) |
 	       _mm256_cmpge_epu32_mask(slot, any);
@@ -21,9 +21,8 @@ static ALWAYS_INLINE uint32_t probe(const struct seg_bank *bank, const uint32_t 
 	__m256i hash = hash8(bank, word, words);
 	__m256i at = _mm256_add_epi32(load(bank->base), _mm256_srlv_epi32(hash, load(bank->shift)));
 	__m256i slot = slots8(slots, at);
-	__m256i none = _mm256_set1_epi32((int)SEG_BOX_NONE);
-	__m256i boxes = _mm256_mask_and_epi32(none, found8(slot, hash), slot,
-					      _mm256_set1_epi32((int)SEG_SLOT_BOX));
+	__m256i none = all8(SEG_BOX_NONE);
+	__m256i boxes = _mm256_mask_and_epi32(none, found8(slot, hash), slot, all8(SEG_SLOT_BOX));
 
 	_mm256_store_si256((void *)out, boxes);
 	return least(boxes);
