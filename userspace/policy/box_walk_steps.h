@@ -21,10 +21,27 @@ static ALWAYS_INLINE bool is_port(enum seg_box_field field)
 	return field < SEG_BOX_SRC;
 }
 
+/* The nodes that a walk is going to enter. */
+static ALWAYS_INLINE void fetch(const struct seg_box_walk *walk, const struct node *node,
+				uint32_t meet)
+{
+	for (; meet; meet &= meet - 1) {
+		uint32_t child = node->child[__builtin_ctz(meet)];
+		const char *at = (const char *)&walk->tree->node[child & CHILD_INDEX];
+
+		if (child & LEAF)
+			continue;
+		for (size_t line = 0; line < sizeof(*node); line += 64)
+			__builtin_prefetch(at + line);
+	}
+}
+
 static ALWAYS_INLINE void enter(struct seg_box_walk *walk, uint32_t number)
 {
-	uint32_t meet = node_meets(walk, &walk->tree->node[number]);
+	const struct node *node = &walk->tree->node[number];
+	uint32_t meet = node_meets(walk, node);
 
+	fetch(walk, node, meet);
 	walk->at[walk->depth] = (struct seg_box_step){number, meet, walk->narrowed};
 	walk->depth += meet != 0;
 }

@@ -76,16 +76,26 @@ static wide address_of(const struct widening *w, const uint32_t *word)
 	return w->six ? words_wide(word, 4) : (wide)0xffff << 32 | *word;
 }
 
-static inline struct spans box_spans(const struct widening *w, const struct seg_box *box)
+static inline struct span box_span(const struct widening *w, const struct seg_box *box,
+				   enum field f)
 {
 	unsigned int n = w->six ? 4 : 1;
-	const uint32_t *bound = seg_box_bound(box);
+	const uint32_t *bound = seg_box_bound(box) + (f == FIELD_DST ? 2 * n : 0);
 
+	if (f == FIELD_SPORT)
+		return (struct span){box->sport_first, box->sport_last};
+	if (f == FIELD_DPORT)
+		return (struct span){box->dport_first, box->dport_last};
+	return (struct span){address_of(w, bound), address_of(w, bound + n)};
+}
+
+static inline struct spans box_spans(const struct widening *w, const struct seg_box *box)
+{
 	return (struct spans){{
-		[FIELD_SPORT] = {box->sport_first, box->sport_last},
-		[FIELD_DPORT] = {box->dport_first, box->dport_last},
-		[FIELD_SRC] = {address_of(w, bound), address_of(w, bound + n)},
-		[FIELD_DST] = {address_of(w, bound + 2 * n), address_of(w, bound + 3 * n)},
+		[FIELD_SPORT] = box_span(w, box, FIELD_SPORT),
+		[FIELD_DPORT] = box_span(w, box, FIELD_DPORT),
+		[FIELD_SRC] = box_span(w, box, FIELD_SRC),
+		[FIELD_DST] = box_span(w, box, FIELD_DST),
 	}};
 }
 
@@ -352,7 +362,7 @@ static struct span limit_find(const struct widening *w, const struct seg_side *s
 	bool grown = true;
 
 	if (one_box(w, side))
-		return box_spans(w, box_at(w, side->box)).of[f];
+		return box_span(w, box_at(w, side->box), f);
 	while (grown) {
 		grown = false;
 		for (uint32_t i = side->end; i < side->finder->box_end && rule_of(w, i) == rule;
@@ -530,11 +540,11 @@ static void begin(struct widening *w)
 	wide dport = is_icmp(flow) ? type : ntohs(flow->dport);
 	wide src = address_get(flow->src), dst = address_get(flow->dst);
 
-	w->region = (struct spans){{[FIELD_SPORT] = {sport, sport},
-				    [FIELD_DPORT] = {dport, dport},
-				    [FIELD_SRC] = {src, src},
-				    [FIELD_DST] = {dst, dst}}};
-	w->point = w->region;
+	w->point = (struct spans){{[FIELD_SPORT] = {sport, sport},
+				   [FIELD_DPORT] = {dport, dport},
+				   [FIELD_SRC] = {src, src},
+				   [FIELD_DST] = {dst, dst}}};
+	w->region = w->point;
 	w->extra[0] = seg_key_vlan(flow->vlan);
 	w->extra[1] = seg_key_where(flow->iface, flow->direction);
 	w->extra[2] = seg_key_header(flow->tcp_flags, flow->dscp);
