@@ -43,12 +43,22 @@ class Manager:
                 return value
 
     def end(self):
-        """What it still said, once it has ended."""
+        """What it still said. It is heard until it has ended: who finds the socket full waits."""
         self.daemon.send_signal(signal.SIGTERM)
-        check_equal(self.daemon.wait(DEADLINE_S), 0, "exit status of the daemon")
-        self.socket.setblocking(False)
+        thread = threading.Thread(target=self.daemon.wait, args=(DEADLINE_S,))
+        thread.start()
+        self.socket.settimeout(0.05)
         said = []
-        with contextlib.suppress(BlockingIOError):
+        while thread.is_alive():
+            said += self.heard()
+        thread.join()
+        check_equal(self.daemon.poll(), 0, "exit status of the daemon")
+        return said + self.heard()
+
+    def heard(self):
+        """All that is there."""
+        said = []
+        with contextlib.suppress(TimeoutError):
             while True:
                 said.append(self.hear())
         return said
