@@ -147,7 +147,7 @@ static ALWAYS_INLINE bool go_on(struct seg_question *q, const char *boxes, unsig
 	uint32_t next = box->next ? box->next : SEG_BOX_NONE, had = q->nearest, none;
 
 	q->nearest = advance(q->candidate, had, next);
-	none = (uint32_t)((int32_t)q->nearest >> 31); /* no jump: half have none */
+	none = 0 - (q->nearest >> 31); /* no jump: half have none */
 	fetch(boxes, (q->nearest & ~none) | (had & none), had, words);
 	return q->nearest < q->box;
 }
