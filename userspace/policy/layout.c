@@ -2,6 +2,7 @@
 /* layout.c - sections to an image: one block, each section on a cache line's boundary. */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <xxhash.h>
 
 #include "build.h"
@@ -46,6 +47,21 @@ static void sections_place(struct seg_image *image, const uint32_t count[SEG_SEC
 	image->size = at;
 }
 
+#define HUGE_PAGE (2u << 20)
+
+/* Where it is large, in huge pages: to find thousands of small ones takes longer than to write
+ * them. */
+static void *room_make(size_t size)
+{
+	size_t page = size < 2 * HUGE_PAGE ? 64 : HUGE_PAGE,
+	       whole = (size + page - 1) / page * page;
+	void *room = aligned_alloc(page, whole);
+
+	if (room && page == HUGE_PAGE)
+		madvise(room, whole, MADV_HUGEPAGE);
+	return room;
+}
+
 int seg_image_make(const uint32_t count[SEG_SECTION_MAX], struct seg_image **out)
 {
 	uint64_t size = aligned(sizeof(struct seg_image));
@@ -54,7 +70,7 @@ int seg_image_make(const uint32_t count[SEG_SECTION_MAX], struct seg_image **out
 		size += aligned(section_size(count, i));
 	if (size > SEG_IMAGE_SIZE_MAX)
 		return -E2BIG;
-	*out = aligned_alloc(64, size);
+	*out = room_make(size);
 	if (!*out)
 		return -ENOMEM;
 	sections_place(*out, count);
