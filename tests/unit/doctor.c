@@ -29,6 +29,7 @@ static void make_well(struct patient *patient)
 				 .ext = 1,
 				 .af_xdp = 1,
 				 .jit = 1,
+				 .compiles = 1,
 				 .jit_harden = 0,
 				 .unprivileged_bpf = 2,
 				 .btf = true,
@@ -131,6 +132,8 @@ CASE(no_af_xdp, (KERNEL.af_xdp = 0), "features", ERROR, "CONFIG_XDP_SOCKETS")
 CASE(no_ext, (KERNEL.ext = 0), "dispatcher", NOTE, NULL)
 CASE(no_btf, (KERNEL.btf = false), "dispatcher", NOTE, NULL)
 CASE(no_jit, (KERNEL.jit = 0), "jit", WARNING, "bpf_jit_enable=1")
+CASE(no_jit_at_all, (KERNEL.jit = SEG_UNKNOWN, KERNEL.compiles = 0), "jit", WARNING,
+     "CONFIG_BPF_JIT")
 CASE(harden, (KERNEL.jit_harden = 2), "jit", WARNING, "bpf_jit_harden=1")
 CASE(unprivileged, (KERNEL.unprivileged_bpf = 0), "unprivileged-bpf", NOTE, "=2")
 
@@ -254,7 +257,7 @@ TEST(doctor, harmless)
 	DEVICE.xdp_known = false;
 	DEVICE.rx_vlan = true;
 	p.device.rp_filter = 1;
-	KERNEL.jit = KERNEL.jit_harden = KERNEL.xdp = KERNEL.ext = SEG_UNKNOWN;
+	KERNEL.jit = KERNEL.compiles = KERNEL.jit_harden = KERNEL.xdp = KERNEL.ext = SEG_UNKNOWN;
 	judge(&p);
 	check_eq(seg_findings_worst(&p.findings), SEG_LEVEL_OK);
 	check_that(looked_at(&p, "rp-filter"), "strict mode is not spoken of");

@@ -79,11 +79,15 @@ static void check_jit(const struct seg_facts *facts, struct seg_findings *to)
 {
 	const struct seg_kernel *kernel = &facts->kernel;
 
-	if (kernel->jit == 0) {
+	if (kernel->jit == 0 || kernel->compiles == 0) {
 		seg_find(to, SEG_LEVEL_WARNING,
 			 "BPF programs are interpreted: several times slower");
-		seg_find_mend(to, "sysctl net.core.bpf_jit_enable=1");
-	} else if (kernel->jit > 0) {
+		seg_find_mend(to, kernel->jit == 0
+					  ? "sysctl net.core.bpf_jit_enable=1"
+					  : "a kernel with CONFIG_BPF_JIT; where it has that, "
+					    "net.core.bpf_jit_enable=1 in the host's network "
+					    "namespace");
+	} else if (kernel->jit > 0 || kernel->compiles > 0) {
 		seg_find(to, SEG_LEVEL_OK, "BPF programs are compiled (net.core.bpf_jit_enable)");
 	} else if (facts->setup.sees_all) {
 		seg_find(to, SEG_LEVEL_OK,

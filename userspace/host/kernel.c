@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernel.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/magic.h>
@@ -73,10 +74,28 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 	return 0;
 }
 
-static void probe_types(struct seg_kernel *kernel)
+/* A kernel without a JIT has no setting of it, and other network namespaces see none: a program
+ * tells. */
+static int is_compiled(void)
+{
+	const struct bpf_insn pass[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof(info);
+	_cleanup_close_ int fd =
+		bpf_prog_load(BPF_PROG_TYPE_XDP, NULL, "GPL", pass, SEG_ARRAY_SIZE(pass), NULL);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? SEG_UNKNOWN
+								 : info.jited_prog_len > 0;
+}
+
+static void probe(struct seg_kernel *kernel)
 {
 	libbpf_print_fn_t before = libbpf_set_print(quiet);
 
+	kernel->compiles = is_compiled();
 	kernel->xdp = known(libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_XDP, NULL));
 	kernel->sched_cls = known(libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_SCHED_CLS, NULL));
 	kernel->ext = known(libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL));
@@ -84,13 +103,14 @@ static void probe_types(struct seg_kernel *kernel)
 	libbpf_set_print(before);
 }
 
-void seg_kernel_get(bool probe, struct seg_kernel *out)
+void seg_kernel_get(bool may_probe, struct seg_kernel *out)
 {
 	*out = (struct seg_kernel){
 		.xdp = SEG_UNKNOWN,
 		.sched_cls = SEG_UNKNOWN,
 		.xskmap = SEG_UNKNOWN,
 		.ext = SEG_UNKNOWN,
+		.compiles = SEG_UNKNOWN,
 		.af_xdp = has_af_xdp(),
 		.jit = seg_sysctl("net/core/bpf_jit_enable"),
 		.jit_harden = seg_sysctl("net/core/bpf_jit_harden"),
@@ -100,6 +120,6 @@ void seg_kernel_get(bool probe, struct seg_kernel *out)
 		.cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
 	};
 	get_version(out);
-	if (probe)
-		probe_types(out);
+	if (may_probe)
+		probe(out);
 }

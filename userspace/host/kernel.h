@@ -17,6 +17,7 @@ struct seg_kernel {
 	int xdp, sched_cls, xskmap; /* 1: there, 0: not, or SEG_UNKNOWN */
 	int ext;                    /* programs that replace a function of another one */
 	int af_xdp;
+	int compiles;         /* 1: BPF programs are compiled, 0: interpreted */
 	int jit, jit_harden;  /* net.core.bpf_jit_enable, _harden */
 	int unprivileged_bpf; /* kernel.unprivileged_bpf_disabled */
 	bool btf;             /* the kernel describes its own types */
@@ -24,8 +25,8 @@ struct seg_kernel {
 	uint32_t cpus;        /* online */
 };
 
-/* `probe`: may load programs and make maps for a moment, which needs CAP_BPF. */
-void seg_kernel_get(bool probe, struct seg_kernel *out);
+/* `may_probe`: it may load programs and make maps for a moment, which needs CAP_BPF. */
+void seg_kernel_get(bool may_probe, struct seg_kernel *out);
 
 /* The kernel is this version or a later one. */
 bool seg_kernel_since(const struct seg_kernel *kernel, uint32_t major, uint32_t minor);
