@@ -430,8 +430,7 @@ static void field_widen(struct widening *w, unsigned int n, enum field f)
 	field_set(w, n, f, limit);
 }
 
-/* --- several fields at once --------------------------------------------------------------------
- */
+/* --- several fields at once -------------------------------------------------------------- */
 
 /* The last field in which a box, which meets the region, has not the flow itself. */
 static enum field last_apart(const struct widening *w, uint32_t number)
@@ -615,8 +614,7 @@ void seg_image_region(const struct seg_image *image, const struct seg_flow *flow
 	region_find(image, NULL, flow, out);
 }
 
-/* --- by trees ----------------------------------------------------------------------------------
- */
+/* --- by trees ---------------------------------------------------------------------------- */
 
 #define FINDERS_MAX (SEG_STAGE_MAX * 2 * SEG_LANE_MAX)
 
