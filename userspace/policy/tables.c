@@ -15,7 +15,7 @@
 /* Where slots are few, they are near, and more of them lead astray less. */
 static void bits_count(const struct seg_pieces *pieces, struct seg_plan *plan)
 {
-	uint32_t n[SEG_TABLES_MAX] = {0}, room = pieces->n <= FEW_PIECES ? 4 : 2;
+	uint32_t n[SEG_TABLES_MAX] = {0}, room = pieces->n <= FEW_PIECES ? 6 : 2;
 
 	for (uint32_t i = pieces->n; i-- > 0;) {
 		n[plan->table[i]]++;
