@@ -146,9 +146,9 @@ class Kernel:
         for family, router in ROUTERS.items():
             space.ip("neigh", "add", router, "lladdr", NOBODY, "dev", LEAVES, "nud", "permanent")
             space.ip(family, "route", "add", "default", "via", router, "dev", LEAVES, "onlink")
+        run(*space.command("nft", "-f", "-"), stdin=RULES)  # loads what the settings are of
         for name, value in self.sysctls.items():
             space.sysctl(name, value)
-        run(*space.command("nft", "-f", "-"), stdin=RULES)
         self.log = Log(space)
         self.sender = space.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.sender.bind((SENDS, 0))
