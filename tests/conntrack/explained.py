@@ -116,8 +116,9 @@ EXPLAINED = [
     ),
     ("a protocol without ports or payload (no next header): a rule may allow it", too_strict("proto/59")),
     (
-        "SCTP's chunks: conntrack follows them, here SCTP is a flow with ports",
-        lambda d: d.kernel == "invalid" and d.answer["proto"] == "sctp",
+        "SCTP's chunks, and DCCP's types where Linux still knew them: conntrack follows them, here "
+        "both are flows with ports",
+        lambda d: d.kernel == "invalid" and d.answer["proto"] in ("sctp", "dccp"),
     ),
     (
         "a reset within the window, or a second one: for the receiver to answer (RFC 5961 3.2)",
