@@ -227,16 +227,29 @@ static int plan_refine(struct seg_build *b, const struct seg_pieces *pieces, str
 	return r;
 }
 
+/* Where each try takes long, the last taste is left out if it will hardly do: it is as little fine
+ * as the first, which is much better than the fine ones where this one is the best. */
+static bool worth_trying(const struct seg_pieces *pieces, size_t taste, uint64_t first,
+			 uint64_t least_fine)
+{
+	return taste + 1 < SEG_ARRAY_SIZE(TASTES) || pieces->n <= REFINE_MOST ||
+	       least_fine > first + first / 5;
+}
+
 static int plan_best(struct seg_build *b, const struct seg_pieces *pieces, struct seg_plan *best)
 {
 	_cleanup_(seg_masks_closep) struct seg_masks *masks = NULL;
-	uint64_t least = UINT64_MAX, cost = 0;
+	uint64_t least = UINT64_MAX, first = 0, least_fine = UINT64_MAX, cost = 0;
 	int r = seg_masks_open(pieces, &masks);
 
 	for (size_t i = 0; !r && least > COST_GOOD && i < SEG_ARRAY_SIZE(TASTES); i++) {
 		struct seg_plan plan = {0}, worse = plan;
 
+		if (!worth_trying(pieces, i, first, least_fine))
+			break;
 		r = plan_make(b, pieces, masks, &TASTES[i], &plan, &cost);
+		first = i ? first : cost;
+		least_fine = TASTES[i].fine && cost < least_fine ? cost : least_fine;
 		worse = !r && cost < least ? *best : plan;
 		if (!r && cost < least) {
 			*best = plan;
