@@ -24,14 +24,14 @@ static double now_ns(void)
 /* A policy while it is patched. */
 struct patched {
 	struct seg_policy_file file;
-	struct seg_image *image;
+	struct seg_image *whole;
+	const struct seg_image *image;
 	struct seg_compiler *compiler;
 };
 
 static void patched_put(struct patched *p, struct seg_patched *next)
 {
 	free((char *)p->file.text);
-	seg_image_free(p->image);
 	p->file.text = next->text;
 	p->file.len = next->len;
 	p->image = next->image;
@@ -67,8 +67,9 @@ void bench_report_changes(struct bench_report *report, const char *name,
 	char middle[32];
 
 	snprintf(middle, sizeof(middle), "rule-%u", set->rules / 2);
-	if (seg_compiler_open(&p.file, NULL, &p.compiler, &p.image, NULL))
+	if (seg_compiler_open(&p.file, NULL, &p.compiler, &p.whole, NULL))
 		bench_die("%s does not compile", name);
+	p.image = p.whole;
 	for (unsigned int i = 0; i < CHANGES; i++) {
 		put[i] = change(&p, "{id: new, from: 192.0.2.0/24, service: tcp/80, action: allow}",
 				middle, NULL);
@@ -80,7 +81,7 @@ void bench_report_changes(struct bench_report *report, const char *name,
 	report_change(report, name, "put into the middle", put);
 	report_change(report, name, "changed in place", changed);
 	report_change(report, name, "removed", removed);
-	seg_image_free(p.image);
+	seg_image_free(p.whole);
 	seg_compiler_unref(p.compiler);
 	free((char *)p.file.text);
 }

@@ -62,6 +62,7 @@ static void fill(uint32_t sessions)
 	const struct seg_policy_file file = {"bench.yaml", TEXT, strlen(TEXT)};
 	uint32_t buckets = sessions / SEG_BUCKET_SLOTS * 100 / SEG_TABLE_LOAD + 1;
 	uint32_t slots = buckets * SEG_BUCKET_SLOTS, now = seg_clock_tick(seg_clock_now());
+	struct seg_image *image = NULL;
 
 	keeper.tables.table = (struct seg_table){
 		.tags = calloc(buckets, sizeof(struct seg_tags)),
@@ -72,9 +73,10 @@ static void fill(uint32_t sessions)
 	keeper.book = (struct seg_rulebook){.entries = 3, .generation = 7};
 	keeper.book.rules = calloc(3, sizeof(*keeper.book.rules));
 	memset(keeper.tables.table.slots, 0, (size_t)slots * sizeof(struct seg_session));
-	if (seg_policy_compile(&file, NULL, &keeper.book.image, NULL) ||
+	if (seg_policy_compile(&file, NULL, &image, NULL) ||
 	    seg_account_open(&keeper.account, -1, slots, NULL))
 		abort();
+	keeper.book.image = image;
 	for (uint32_t n = 0; n < sessions; n++)
 		put(n, (uint32_t)((uint64_t)n * slots / sessions), now);
 	keeper.reaper =

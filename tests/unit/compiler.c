@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One rule changed, again and again: what is spliced has to decide as the same text compiled
- * whole does, by every way of a lookup, and must name, count and place rules as that does.
+ * One rule changed, again and again: what is spliced in place has to decide as the same text
+ * compiled whole does, by every way of a lookup, and must name, count and place rules as that does.
  */
 #include "compiler.h"
 
@@ -9,10 +9,12 @@
 
 #include "check.h"
 #include "policies.h"
+#include "regions.h"
 
 #define POLICIES 40
 #define PATCHES  25
 #define FLOWS    300
+#define REGIONS  10
 
 /* The interface by name: its number is the image's own. */
 static struct seg_flow flow_make(const char **iface)
@@ -28,14 +30,27 @@ static struct seg_flow flow_make(const char **iface)
 struct patched {
 	char *text;
 	size_t len;
-	struct seg_image *image;
+	const struct seg_image *image; /* as workers have it: sealed, mapped, checked */
 	struct seg_compiler *compiler;
 };
+
+/* Sealed and looked over as one from a stranger. */
+static void image_take(struct patched *p, const struct seg_image *image)
+{
+	struct seg_error err = {0};
+	_cleanup_close_ int fd = seg_image_seal(image, &err);
+
+	seg_image_unmap(p->image);
+	p->image = NULL;
+	if (fd < 0 || seg_image_map(fd, &p->image, &err))
+		seg_error_print(&err, stderr, 0);
+	check(p->image);
+}
 
 static void patched_free(struct patched *p)
 {
 	free(p->text);
-	seg_image_free(p->image);
+	seg_image_unmap(p->image);
 	seg_compiler_unref(p->compiler);
 	*p = (struct patched){0};
 }
@@ -43,11 +58,17 @@ static void patched_free(struct patched *p)
 static int patched_open(struct patched *p)
 {
 	const struct seg_policy_file file = {"test.yaml", p->text, p->len};
+	_cleanup_image_ struct seg_image *image = NULL;
 	struct seg_error err = {0};
-	int r = seg_compiler_open(&file, NULL, &p->compiler, &p->image, &err);
+	int r;
 
+	seg_compiler_unref(p->compiler);
+	p->compiler = NULL;
+	r = seg_compiler_open(&file, NULL, &p->compiler, &image, &err);
 	if (r)
 		seg_error_print(&err, stderr, 0);
+	else
+		image_take(p, image);
 	return r;
 }
 
@@ -158,6 +179,26 @@ static void flows_compare(const struct seg_image *a, const struct seg_image *b)
 	}
 }
 
+/* A region is exact: one of holes and of boxes in other places is the same. */
+static void regions_compare(const struct seg_image *a, const struct seg_image *b)
+{
+	_cleanup_regions_ struct seg_regions *trees = NULL;
+
+	check_eq(seg_regions_open(a, &trees), 0);
+	for (unsigned int i = 0; i < REGIONS; i++) {
+		struct seg_region wanted = {0}, read = {0}, found = {0};
+		struct seg_flow flow = flow_any();
+
+		seg_image_region(b, &flow, &wanted);
+		seg_image_region(a, &flow, &read);
+		seg_regions_find(trees, &flow, &found);
+		check(memcmp(&read, &wanted, sizeof(wanted)) == 0);
+		check(memcmp(&found, &wanted, sizeof(wanted)) == 0);
+	}
+	for (enum seg_direction d = 0; d < SEG_DIRECTION_MAX; d++)
+		check_eq(seg_image_allows_all(a, d), seg_image_allows_all(b, d));
+}
+
 static void compare(const struct patched *p)
 {
 	_cleanup_image_ struct seg_image *whole = NULL;
@@ -167,10 +208,10 @@ static void compare(const struct patched *p)
 	if (seg_policy_compile(&file, NULL, &whole, &err))
 		seg_error_print(&err, stderr, 0);
 	check(whole);
-	check_eq(seg_image_check(p->image, seg_image_size(p->image), &err), 0);
 	rules_compare(p->image, whole);
 	vlans_compare(p->image, whole);
 	flows_compare(p->image, whole);
+	regions_compare(p->image, whole);
 }
 
 /* --- patches ------------------------------------------------------------------------------ */
@@ -223,13 +264,14 @@ static bool patch_one(struct patched *p)
 		return false;
 	r = seg_compiler_patch(p->compiler, p->image, &file, &patch, &next);
 	check(!r || r == -EAGAIN);
-	if (r)
+	if (r) { /* as after any that is compiled whole */
+		check_eq(patched_open(p), 0);
 		return false;
+	}
 	free(p->text);
-	seg_image_free(p->image);
 	p->text = next.text;
 	p->len = next.len;
-	p->image = next.image;
+	image_take(p, next.image);
 	return true;
 }
 
@@ -254,6 +296,125 @@ TEST(compiler, a_change_is_what_the_whole_text_says)
 	check_that(spliced > POLICIES * PATCHES / 2, "%u spliced", spliced);
 }
 
+/* --- what is gone ---------------------------------------------------------------------------- */
+
+/* Its boxes' places are still there, before those of what decides now. */
+TEST(compiler, what_went_is_in_nobodys_way)
+{
+	static const char TEXT[] = "version: 1\nrules:\n"
+				   "- {id: first, from: 192.0.2.1, action: allow}\n"
+				   "- {id: a, from: 10.0.0.1, service: tcp/80, action: deny}\n"
+				   "- {id: b, from: 10.0.0.0/8, action: allow}\n";
+	struct patched p = {.text = strdup(TEXT), .len = strlen(TEXT)};
+	const struct seg_policy_file file = {"test.yaml", p.text, p.len};
+	struct seg_flow flow = {.family = 4, .proto = 6, .sport = htons(1024), .dport = htons(80)};
+	struct seg_patched next = {0};
+	struct seg_region region;
+
+	flow.src[2] = flow.dst[2] = htonl(0xffff);
+	flow.src[3] = htonl(0x0a000001);
+	check_eq(patched_open(&p), 0);
+	check_eq(seg_compiler_patch(p.compiler, p.image, &file, &(struct seg_patch){.removed = "a"},
+				    &next),
+		 0);
+	seg_image_region(next.image, &flow, &region);
+	check_eq(ntohl(region.first.src[3]), 0x0a000000);
+	check_eq(ntohl(region.last.src[3]), 0x0affffff);
+	check_eq(ntohs(region.first.sport), 0);
+	check_eq(ntohs(region.last.sport), UINT16_MAX);
+	check_eq(ntohs(region.first.dport), 0);
+	check_eq(ntohs(region.last.dport), UINT16_MAX);
+	free(next.text);
+	patched_free(&p);
+}
+
+/* --- many at one place --------------------------------------------------------------------- */
+
+#define MANY 1000
+
+/* Each of an address of its own, and all of one hash where they can be. */
+static char *many_rules(size_t *len)
+{
+	char *text;
+	FILE *f = open_memstream(&text, len);
+
+	fputs("version: 1\nrules:\n", f);
+	for (unsigned int i = 0; i < MANY; i++)
+		fprintf(f, "- {id: r%u, from: 10.0.%u.%u, service: tcp/80, action: allow}\n", i,
+			i / 250, i % 250);
+	fclose(f);
+	return text;
+}
+
+/* From each address that a rule may have. */
+static void addresses_compare(const struct patched *p)
+{
+	_cleanup_image_ struct seg_image *whole = NULL;
+	const struct seg_policy_file file = {"test.yaml", p->text, p->len};
+
+	check_eq(seg_policy_compile(&file, NULL, &whole, NULL), 0);
+	rules_compare(p->image, whole);
+	for (uint32_t i = 0; i < 8 * 256; i++) {
+		struct seg_flow flow = {.family = 4, .proto = 6, .dport = htons(80)};
+		struct seg_decision got, wanted;
+
+		flow.src[2] = flow.dst[2] = htonl(0xffff);
+		flow.src[3] = htonl(10u << 24 | i);
+		wanted = seg_image_scan(whole, &flow);
+		for (enum seg_lookup_way way = 0; way < SEG_LOOKUP_WAYS; way++) {
+			if (!seg_lookup_runs(way))
+				continue;
+			seg_image_classify_by(way, p->image, &flow, &got, 1);
+			check_that(decision_is(&got, &wanted), "%s of %u: %u, %u",
+				   seg_lookup_name(way), i, got.rule, wanted.rule);
+		}
+	}
+}
+
+static bool put_before(struct patched *p, const char *rule, const char *before)
+{
+	const struct seg_policy_file file = {"test.yaml", p->text, p->len};
+	const struct seg_patch patch = {.rule = rule, .before = before};
+	struct seg_patched next = {0};
+
+	if (seg_compiler_patch(p->compiler, p->image, &file, &patch, &next))
+		return false;
+	free(p->text);
+	p->text = next.text;
+	p->len = next.len;
+	image_take(p, next.image);
+	return true;
+}
+
+/* Holes near by are soon taken: rows and boxes move, from block to block. */
+TEST(compiler, many_come_before_one)
+{
+	static const char *const BEFORE[] = {"r0", "r500", "r999"};
+
+	for (size_t i = 0; i < SEG_ARRAY_SIZE(BEFORE); i++) {
+		struct patched p = {0};
+
+		p.text = many_rules(&p.len);
+		check_eq(patched_open(&p), 0);
+		for (unsigned int j = 0; j < 120; j++) {
+			char rule[96];
+
+			snprintf(rule, sizeof(rule),
+				 "{from: 10.0.%u.0/24, service: tcp/80, action: deny}", j % 8);
+			if (j % 2)
+				snprintf(rule, sizeof(rule),
+					 "{id: r%u, from: 10.0.7.%u, service: tcp/80, action: "
+					 "allow}",
+					 j * 7, j);
+			check_that(put_before(&p, rule, BEFORE[i]), "%s before %s", rule,
+				   BEFORE[i]);
+			if (j % 10 == 9)
+				addresses_compare(&p);
+		}
+		patched_free(&p);
+	}
+}
+
 /* --- texts -------------------------------------------------------------------------------- */
 
 static void check_text(const char *text, const struct seg_patch *patch, const char *wanted)
@@ -267,7 +428,6 @@ static void check_text(const char *text, const struct seg_patch *patch, const ch
 		 wanted ? 0 : -EAGAIN);
 	check_str_eq(next.text ? next.text : "", wanted ? wanted : "");
 	free(next.text);
-	seg_image_free(next.image);
 	patched_free(&p);
 }
 
@@ -335,11 +495,10 @@ TEST(compiler, names_stand_for_what_they_did)
 
 	check_eq(patched_open(&p), 0);
 	check_eq(seg_compiler_patch(p.compiler, p.image, &file, &patch, &next), 0);
-	seg_image_free(p.image);
 	free(p.text);
-	p.image = next.image;
 	p.text = next.text;
 	p.len = next.len;
+	image_take(&p, next.image);
 	check_str_eq(next.id, "n");
 	compare(&p);
 	patched_free(&p);

@@ -57,13 +57,15 @@ static void rig_begin(void)
 	static const char text[] = "version: 1\nname: x\nrules:\n  - {id: one, action: allow}\n"
 				   "  - {id: soon, action: deny, stage: shadow}\n";
 	const struct seg_policy_file file = {"x", text, strlen(text)};
+	struct seg_image *image = NULL;
 
 	memset(&rig, 0, sizeof(rig));
 	rig.tables.table = (struct seg_table){rig.tags, rig.slots, BUCKETS, 0};
 	rig.tables.queues = rig.queues;
 	rig.tables.quota = &rig.quota;
 	check_eq(seg_account_open(&rig.account, -1, SLOTS, NULL), 0);
-	check_eq(seg_policy_compile(&file, NULL, &rig.book.image, NULL), 0);
+	check_eq(seg_policy_compile(&file, NULL, &image, NULL), 0);
+	rig.book.image = image;
 	rig.book.rules = rig.rules;
 	rig.book.entries = 3;
 	rig.book.generation = 7;
@@ -73,7 +75,7 @@ static void rig_begin(void)
 static void rig_end(void)
 {
 	seg_account_close(&rig.account);
-	seg_image_free(rig.book.image);
+	seg_image_free((struct seg_image *)rig.book.image);
 }
 
 /* A session that rule 0 allows, last seen at `seen`, that counted one packet of 100 bytes each way.

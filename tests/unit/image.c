@@ -143,6 +143,9 @@ TEST(image, forged_references_are_refused)
 		{SEG_SECTION_RESTS, offsetof(struct seg_rest, dst_set), 1000},
 		{SEG_SECTION_RESTS4, 0, 1000},
 		{SEG_SECTION_RESTS6, 0, 1000},
+		{SEG_SECTION_BASES4, 0, 1000},
+		{SEG_SECTION_BASES6, 0, 1000},
+		{SEG_SECTION_BASES, 0, 1000},
 		{SEG_SECTION_SLOTS4, 0, SEG_SLOT_TAKEN | 1000},
 		{SEG_SECTION_SLOTS6, 0, SEG_SLOT_TAKEN | 1000},
 		{SEG_SECTION_BOXES6, offsetof(struct seg_box, next), 1000},
@@ -261,7 +264,7 @@ TEST(image, review_tells_what_is_wrong)
 		int r;
 
 		((char *)image)[wrong[i]] ^= 1;
-		fd = seg_image_seal(image, NULL);
+		fd = memfd_of(image, size, ALL_SEALS);
 		((char *)image)[wrong[i]] ^= 1;
 		check_eq(seg_image_review_open(fd, &review, NULL), 0);
 		while ((r = seg_image_review_step(review, NULL)) > 0)

@@ -35,6 +35,7 @@ static void begin(void)
 {
 	static const char TEXT[] = "version: 1\nname: x\nrules: [{id: one, action: allow}]\n";
 	const struct seg_policy_file file = {"x", TEXT, strlen(TEXT)};
+	struct seg_image *image = NULL;
 
 	graces = 0;
 	keeper = (struct seg_keeper){
@@ -47,7 +48,8 @@ static void begin(void)
 		.open = true,
 	};
 	keeper.book.rules = calloc(2, sizeof(*keeper.book.rules));
-	check_eq(seg_policy_compile(&file, NULL, &keeper.book.image, NULL), 0);
+	check_eq(seg_policy_compile(&file, NULL, &image, NULL), 0);
+	keeper.book.image = image;
 	check_eq(seg_account_open(&keeper.account, -1, SLOTS, NULL), 0);
 	keeper.reaper =
 		(struct seg_reaper){&keeper.tables, &keeper.account, &keeper.book, grace, 0, 0, 0};
@@ -61,7 +63,7 @@ static void end(void)
 	free(keeper.tables.queues);
 	free(keeper.tables.quota);
 	free(keeper.book.rules);
-	seg_image_free(keeper.book.image);
+	seg_image_free((struct seg_image *)keeper.book.image);
 	seg_account_close(&keeper.account);
 }
 

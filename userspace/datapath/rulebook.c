@@ -25,17 +25,20 @@ static int keep_files(struct seg_rulebook *book, const struct seg_policy_text *p
 }
 
 /* What goes with an image: it is sealed, and its rules have counters. */
-static int image_open(struct seg_rulebook *book, struct seg_error *err)
+static int image_open(struct seg_rulebook *book, const struct seg_image *image,
+		      struct seg_error *err)
 {
-	int r = seg_image_enforceable(book->image, book->files.item[0].name, err);
+	int r = seg_image_enforceable(image, book->files.item[0].name, err);
 
 	if (r)
 		return r;
-	book->entries = seg_image_rules(book->image) + 1;
-	book->image_fd = seg_image_seal(book->image, err);
+	book->entries = seg_image_rules(image) + 1;
+	book->image_fd = seg_image_seal(image, err);
 	if (book->image_fd < 0)
 		return book->image_fd;
-	r = seg_failsafe_open(&book->failsafe, book->image, err);
+	r = seg_image_view(book->image_fd, &book->image, err);
+	if (!r)
+		r = seg_failsafe_open(&book->failsafe, book->image, err);
 	if (r)
 		return r;
 	book->rules_fd = seg_rules_open(book->entries, &book->rules, err);
@@ -45,6 +48,7 @@ static int image_open(struct seg_rulebook *book, struct seg_error *err)
 int seg_rulebook_open(struct seg_rulebook *book, const struct seg_policy_text *policy,
 		      uint32_t generation, uint32_t revision, struct seg_error *err)
 {
+	_cleanup_image_ struct seg_image *made = NULL;
 	int r;
 
 	*book = SEG_RULEBOOK_NONE;
@@ -54,9 +58,9 @@ int seg_rulebook_open(struct seg_rulebook *book, const struct seg_policy_text *p
 	book->observe = policy->observe || !policy->files;
 	r = keep_files(book, policy, err);
 	if (!r)
-		r = seg_policy_files_compile(&book->files, &book->compiler, &book->image, err);
+		r = seg_policy_files_compile(&book->files, &book->compiler, &made, err);
 	if (!r)
-		r = image_open(book, err);
+		r = image_open(book, made, err);
 	if (r)
 		seg_rulebook_close(book);
 	return r;
@@ -90,11 +94,11 @@ int seg_rulebook_patch(struct seg_rulebook *book, const struct seg_rulebook *fro
 	book->given = from->given;
 	book->observe = from->observe;
 	book->compiler = seg_compiler_ref(from->compiler);
-	book->image = patched.image;
 	snprintf(id, SEG_NAME_MAX, "%s", patched.id);
 	r = patch_files(book, from, &patched);
 	free(patched.text);
-	r = r ? seg_error_set(err, -r, "no memory for a policy") : image_open(book, err);
+	r = r ? seg_error_set(err, -r, "no memory for a policy")
+	      : image_open(book, patched.image, err);
 	if (r)
 		seg_rulebook_close(book);
 	return r;
@@ -105,12 +109,12 @@ void seg_rulebook_close(struct seg_rulebook *book)
 	seg_policy_files_free(&book->files);
 	seg_compiler_unref(book->compiler);
 	book->compiler = NULL;
-	if (!book->image)
+	if (!book->entries)
 		return;
 	seg_rules_close(book->rules_fd, book->rules, book->entries);
 	seg_failsafe_close(&book->failsafe);
 	seg_closep(&book->image_fd);
-	seg_image_free(book->image);
+	seg_image_unmap(book->image);
 	*book = SEG_RULEBOOK_NONE;
 }
 

@@ -18,7 +18,7 @@
 struct seg_rulebook {
 	struct seg_policy_files files; /* what it was made of */
 	struct seg_compiler *compiler; /* that the image came of; shared with books that follow */
-	struct seg_image *image;
+	const struct seg_image *image; /* as it is sealed */
 	int image_fd;
 	int rules_fd;
 	struct seg_rule_count *rules; /* shared with the workers; atomic adds */

@@ -47,9 +47,7 @@ struct making {
 
 static const struct seg_box *box_at(const struct making *m, uint32_t number)
 {
-	const char *boxes = seg_section_items(m->image, SEG_SECTION_BOXES4 + (m->family == 6));
-
-	return (const void *)(boxes + number * seg_box_size(m->family));
+	return seg_box_at(m->image, m->family == 6, number);
 }
 
 static void address_bounds(const struct making *m, const struct seg_box *box,
@@ -72,7 +70,7 @@ static struct scale scale_find(const struct making *m, enum seg_box_field field)
 		return scale;
 	for (uint32_t i = m->finder->box_first; i < m->finder->box_end; i++) {
 		address_bounds(m, box_at(m, i), field, &first, &last);
-		if ((last - first) >> 120)
+		if (seg_box_is_hole(box_at(m, i)) || (last - first) >> 120)
 			continue;
 		least = first < least ? first : least;
 		most = last > most ? last : most;
@@ -434,19 +432,29 @@ static int tree_make(struct making *m, uint32_t n)
 		return -ENOMEM;
 	for (enum seg_box_field f = 0; f < SEG_BOX_FIELDS; f++)
 		m->tree->scale[f] = scale_find(m, f);
-	for (uint32_t i = 0; i < n; i++)
-		item_fill(m, m->finder->box_first + i, &m->item[i]);
+	for (uint32_t i = m->finder->box_first, at = 0; i < m->finder->box_end; i++)
+		if (!seg_box_is_hole(box_at(m, i)))
+			item_fill(m, i, &m->item[at++]);
 	r = ranks_make(m, n);
 	if (!r)
 		root_make(m, n);
 	return r;
 }
 
+static uint32_t boxes_count(const struct making *m)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = m->finder->box_first; i < m->finder->box_end; i++)
+		n += !seg_box_is_hole(box_at(m, i));
+	return n;
+}
+
 int seg_box_tree_open(const struct seg_image *image, const struct seg_finder *finder,
 		      uint8_t family, struct seg_box_tree **out)
 {
-	uint32_t n = finder->box_end - finder->box_first;
 	struct making m = {.image = image, .finder = finder, .family = family};
+	uint32_t n = boxes_count(&m);
 	int r;
 
 	*out = NULL;

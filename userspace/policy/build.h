@@ -112,9 +112,8 @@ void seg_build_free(struct seg_build *b);
 /* All that was built as an image, which is the caller's. -E2BIG, -ENOMEM. */
 int seg_build_lay_out(struct seg_build *b, struct seg_image **out);
 
-/* An image's header, but for size and sections. `texts`: the sums of all sources. */
-void seg_image_head(struct seg_image *image, const char *name, const struct seg_defaults *defaults,
-		    const XXH128_hash_t *texts, uint32_t n);
+/* What an image is made of: the sums of all sources. */
+void seg_image_say_texts(struct seg_image *image, const XXH128_hash_t *texts, uint32_t n);
 
 /* Check and unfold every group and service of the policy. */
 int seg_build_names(struct seg_build *b);

@@ -64,10 +64,13 @@ enum seg_lookup_way seg_lookup_best(void)
 
 static const struct seg_box *box_of(const struct seg_questions *questions, uint32_t box)
 {
-	const char *boxes = seg_section_items(
-		questions->image, questions->family == 4 ? SEG_SECTION_BOXES4 : SEG_SECTION_BOXES6);
+	return seg_box_at(questions->image, questions->family == 6, box);
+}
 
-	return (const void *)(boxes + box * seg_box_size(questions->family));
+static uint32_t rule_of_box(const struct seg_questions *questions, uint32_t box)
+{
+	return box == SEG_BOX_NONE ? SEG_RULE_DEFAULT
+				   : seg_box_rule(questions->image, questions->family == 6, box);
 }
 
 static void decide(const struct seg_questions *questions, struct seg_decision *out)
@@ -85,10 +88,11 @@ static void decide(const struct seg_questions *questions, struct seg_decision *o
 							  image->defaults.verdict[direction], 0, 0,
 							  SEG_RULE_DEFAULT};
 		else
-			*decision = (struct seg_decision){
-				box->info & SEG_BOX_RULE, box->info >> SEG_BOX_VERDICT_SHIFT & 3,
-				box->info & SEG_BOX_LOG ? SEG_DECISION_LOG : 0, 0,
-				SEG_RULE_DEFAULT};
+			*decision = (struct seg_decision){rule_of_box(questions, q->box),
+							  box->info >> SEG_BOX_VERDICT_SHIFT & 3,
+							  box->info & SEG_BOX_LOG ? SEG_DECISION_LOG
+										  : 0,
+							  0, SEG_RULE_DEFAULT};
 	}
 }
 
@@ -96,10 +100,8 @@ static void shadows_tell(const struct seg_questions *questions, struct seg_decis
 {
 	for (unsigned int i = 0; i < questions->n; i++) {
 		const struct seg_question *q = &questions->item[i];
-		uint32_t rule = SEG_RULE_DEFAULT;
+		uint32_t rule = rule_of_box(questions, q->box);
 
-		if (q->box != SEG_BOX_NONE)
-			rule = box_of(questions, q->box)->info & SEG_BOX_RULE;
 		if (rule < out[q->flow].rule)
 			out[q->flow].shadow = rule;
 	}
@@ -180,11 +182,6 @@ void seg_image_classify(const struct seg_image *image, const struct seg_flow *fl
 }
 
 /* --- sides --------------------------------------------------------------------- */
-
-static uint32_t rule_of_box(const struct seg_questions *questions, uint32_t box)
-{
-	return box == SEG_BOX_NONE ? SEG_RULE_DEFAULT : box_of(questions, box)->info & SEG_BOX_RULE;
-}
 
 /* The first box of this rule or a later one. */
 static uint32_t box_lower_bound(const struct seg_questions *questions,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * compiler.c - what is kept only grows: sets, strings and rests of rules that went stay where they
- * are, so that every image that came of it holds. Where too much has gathered, or anything is out
- * of the ordinary, the answer is to compile anew.
+ * are. Where too much has gathered, or anything is out of the ordinary, the answer is to compile
+ * anew.
  */
 #include "compiler.h"
 
@@ -18,34 +18,44 @@
 
 struct seg_compiler {
 	struct seg_build build;
+	struct seg_image *image; /* as of the last patch; NULL: it takes none any more */
 	unsigned int users;
 	bool some_by_place;             /* rules without an id of their own... */
 	bool some_place_like;           /* ...and one whose id looks as if it had none */
 	SEG_VECTOR(uint32_t) place_ids; /* strings: what the i-th rule is called if it has no id */
+	SEG_VECTOR(uint32_t) lines;     /* of the policy's own text: where each begins; its end */
 	uint32_t added;
 };
 
 /* --- open ------------------------------------------------------------------------ */
 
-/* "rule-7" */
-static bool place_like(const char *id)
-{
-	if (strncmp(id, "rule-", 5) != 0)
-		return false;
-	return id[5] && id[5 + strspn(id + 5, "0123456789")] == '\0';
-}
-
 static int ids_look(struct seg_compiler *c, const struct seg_image *image)
 {
 	const struct seg_rule *rule = seg_section_items(image, SEG_SECTION_RULES);
+	uint32_t place;
 	int r = 0;
 
 	for (uint32_t i = 0; !r && i < seg_image_rules(image); i++) {
 		bool by_place = rule[i].by_place;
 
 		c->some_by_place |= by_place;
-		c->some_place_like |= !by_place && place_like(seg_image_rule_id(image, i));
+		c->some_place_like |=
+			!by_place && seg_rule_place_like(seg_image_rule_id(image, i), &place);
 		r = SEG_PUSH(&c->place_ids, by_place ? rule[i].id : SEG_SPLICE_NONE);
+	}
+	return r;
+}
+
+static int lines_look(struct seg_compiler *c, const struct seg_policy_file *text)
+{
+	const char *at = text->text, *end = at + text->len;
+	int r = SEG_PUSH(&c->lines, 0);
+
+	while (!r && at < end) {
+		const char *next = memchr(at, '\n', (size_t)(end - at));
+
+		at = next ? next + 1 : end;
+		r = SEG_PUSH(&c->lines, (uint32_t)(at - text->text));
 	}
 	return r;
 }
@@ -96,10 +106,15 @@ int seg_compiler_open(const struct seg_policy_file *file, const struct seg_polic
 
 	if (!r)
 		r = ids_look(c, made);
+	if (!r)
+		r = lines_look(c, file);
 	if (r)
 		return seg_error_set(err, -r, "%s: not enough memory", file->name);
 	rules_forget(&c->build);
 	c->build.parser.loader = NULL;
+	r = seg_image_spread(made, &c->image);
+	if (r && r != -E2BIG)
+		return seg_error_set(err, -r, "%s: not enough memory", file->name);
 	*out = TAKE(c);
 	*image = TAKE(made);
 	return 0;
@@ -116,32 +131,31 @@ void seg_compiler_unref(struct seg_compiler *c)
 	if (!c || --c->users)
 		return;
 	seg_build_free(&c->build);
+	seg_image_free(c->image);
 	free(c->place_ids.item);
+	free(c->lines.item);
 	free(c);
 }
 
 /* --- the text ---------------------------------------------------------------------- */
 
 struct line {
+	uint32_t number;
 	size_t at, end; /* behind its newline, or the text's end */
 	size_t indent;
 };
 
 /* A line, from 1, where an item of a list begins. */
-static int line_find(const struct seg_policy_file *text, uint32_t number, struct line *out)
+static int line_find(const struct seg_compiler *c, const struct seg_policy_file *text,
+		     uint32_t number, struct line *out)
 {
-	const char *at = text->text, *end = at + text->len, *next;
+	const char *at, *end;
 
-	for (; number > 1 && at < end; number--) {
-		next = memchr(at, '\n', (size_t)(end - at));
-		at = next ? next + 1 : end;
-	}
-	if (at == end)
+	if (!number || number >= c->lines.n)
 		return -EAGAIN;
-	next = memchr(at, '\n', (size_t)(end - at));
-	out->at = (size_t)(at - text->text);
-	out->end = next ? (size_t)(next + 1 - text->text) : text->len;
-	for (out->indent = 0; at < end && *at == ' '; at++)
+	*out = (struct line){number, c->lines.item[number - 1], c->lines.item[number], 0};
+	at = text->text + out->at;
+	for (end = text->text + out->end; at < end && *at == ' '; at++)
 		out->indent++;
 	return end - at > 2 && at[0] == '-' && at[1] == ' ' ? 0 : -EAGAIN;
 }
@@ -158,13 +172,13 @@ static bool line_is_rule(const struct seg_policy_file *text, const struct line *
 }
 
 /* Of the policy's own file. */
-static int rule_line(const struct seg_image *image, const struct seg_policy_file *text,
+static int rule_line(const struct seg_compiler *c, const struct seg_policy_file *text,
 		     uint32_t rule, bool whole, struct line *out)
 {
 	struct seg_rule_info info;
 
-	if (seg_image_rule_info(image, rule, &info) || *info.file ||
-	    line_find(text, info.line, out))
+	if (seg_image_rule_info(c->image, rule, &info) || *info.file ||
+	    line_find(c, text, info.line, out))
 		return -EAGAIN;
 	return !whole || line_is_rule(text, out) ? 0 : -EAGAIN;
 }
@@ -175,23 +189,24 @@ struct text_edit {
 	size_t at; /* the new line, not within the one that goes; before it, if they are one */
 	uint32_t indent;
 	bool newline;  /* the last line has none yet */
-	uint32_t line; /* its number, in the new text */
+	uint32_t line; /* its number, in the new text; 0: nothing comes */
+	size_t more;   /* bytes that come */
 };
 
 /* Before the rule `place`, or behind the last. */
-static int text_place(const struct seg_image *image, const struct seg_policy_file *text,
+static int text_place(const struct seg_compiler *c, const struct seg_policy_file *text,
 		      const struct seg_patch_places *at, struct text_edit *edit)
 {
-	uint32_t rules = seg_image_rules(image);
+	uint32_t rules = seg_image_rules(c->image);
 	bool last = at->place >= rules;
 	uint32_t beside = last ? rules - 1 : at->place;
 	struct seg_rule_info info;
 	struct line line;
-	int r = rules ? rule_line(image, text, beside, last, &line) : -EAGAIN;
+	int r = rules ? rule_line(c, text, beside, last, &line) : -EAGAIN;
 
 	if (r)
 		return r;
-	seg_image_rule_info(image, beside, &info);
+	seg_image_rule_info(c->image, beside, &info);
 	edit->at = last ? line.end : line.at;
 	edit->indent = (uint32_t)line.indent;
 	edit->newline = last && beside != at->old && text->text[line.end - 1] != '\n';
@@ -220,8 +235,7 @@ static char *line_put(char *to, const struct text_edit *edit, const char *rule)
 static int text_write(const struct seg_policy_file *text, const struct text_edit *edit,
 		      const char *rule, struct seg_patched *out)
 {
-	size_t more = rule ? strlen(rule) + edit->indent + 3 : 0;
-	char *made = malloc(text->len + more + 1), *to = made;
+	char *made = malloc(text->len + edit->more + 1), *to = made;
 
 	if (!made)
 		return -ENOMEM;
@@ -241,23 +255,40 @@ static int text_write(const struct seg_policy_file *text, const struct text_edit
 	return out->len <= SEG_POLICY_TEXT_MAX / 2 ? 0 : -EAGAIN;
 }
 
-static int text_change(const struct seg_image *image, const struct seg_policy_file *text,
-		       const struct seg_patch_places *at, const char *rule, uint32_t *line,
+static int text_change(const struct seg_compiler *c, const struct seg_policy_file *text,
+		       const struct seg_patch_places *at, const char *rule, struct text_edit *edit,
 		       struct seg_patched *out)
 {
-	struct text_edit edit = {0};
 	int r = 0;
 
 	if (rule)
-		r = text_place(image, text, at, &edit);
+		r = text_place(c, text, at, edit);
 	if (!r && at->old != SEG_PATCH_NO_RULE)
-		r = rule_line(image, text, at->old, true, &edit.gone);
+		r = rule_line(c, text, at->old, true, &edit->gone);
 	else
-		edit.gone = (struct line){edit.at, edit.at, 0};
+		edit->gone = (struct line){0, edit->at, edit->at, 0};
 	if (!r && !rule)
-		edit.at = edit.gone.end;
-	*line = edit.line;
-	return r ? r : text_write(text, &edit, rule, out);
+		edit->at = edit->gone.end;
+	edit->more = rule ? edit->newline + edit->indent + strlen("- ") + strlen(rule) : 0;
+	return r ? r : text_write(text, edit, rule, out);
+}
+
+/* There is room for one more. */
+static void lines_change(struct seg_compiler *c, const struct text_edit *edit)
+{
+	uint32_t *line = c->lines.item, gone = edit->gone.number, place = edit->line;
+
+	if (gone) {
+		memmove(line + gone - 1, line + gone, (c->lines.n-- - gone) * sizeof(*line));
+		for (uint32_t i = gone - 1; i < c->lines.n; i++)
+			line[i] -= (uint32_t)(edit->gone.end - edit->gone.at);
+	}
+	if (place) {
+		memmove(line + place, line + place - 1, (++c->lines.n - place) * sizeof(*line));
+		line[place - 1] += edit->newline;
+		for (uint32_t i = place; i < c->lines.n; i++)
+			line[i] += (uint32_t)edit->more;
+	}
 }
 
 /* --- the rule ----------------------------------------------------------------------- */
@@ -322,22 +353,25 @@ static int rule_unfold(struct seg_build *b, const char *rule, struct seg_rule *o
 
 /* --- VLANs -------------------------------------------------------------------------- */
 
+static int vlan_push(struct seg_build *b, const struct seg_row *row)
+{
+	const struct seg_vlan vlan = {{row->vlan[0], row->vlan[1]}};
+
+	if (b->vlans.n && !memcmp(&b->vlans.item[b->vlans.n - 1], &vlan, sizeof(vlan)))
+		return 0;
+	return SEG_PUSH(&b->vlans, vlan);
+}
+
 static int vlans_of_rows(struct seg_build *b, const struct seg_image *image, unsigned int lane,
 			 uint32_t gone)
 {
 	const struct seg_row *row = seg_section_items(image, lane);
-	const struct seg_row *end = row + image->section[lane].count;
-	struct seg_vlan last = {0};
+	int r = 0;
 
-	for (; row < end; row++) {
-		if (row->rule == gone || !row->vlan[0] ||
-		    !memcmp(row->vlan, last.tag, sizeof(last.tag)))
-			continue;
-		memcpy(last.tag, row->vlan, sizeof(last.tag));
-		if (SEG_PUSH(&b->vlans, last))
-			return -ENOMEM;
-	}
-	return 0;
+	for (uint32_t i = 0; !r && i < image->section[lane].count; i++)
+		if (row[i].directions && row[i].vlan[0] && seg_row_rule(image, lane, i) != gone)
+			r = vlan_push(b, &row[i]);
+	return r;
 }
 
 /* Those that rules name which are left, beside the new one's, which are there. */
@@ -371,15 +405,13 @@ static int place_ids_make(struct seg_compiler *c, uint32_t n)
 	return r;
 }
 
-/* No two rules may have the same: where it takes more than a look to tell, all is compiled. */
-static int id_check(const struct seg_compiler *c, const struct seg_image *image,
-		    const struct seg_patch_places *at, const char *id)
+/* A new id that has a meaning, or may come to be another's: all is compiled, and says so. */
+static bool id_plain(const struct seg_compiler *c, const char *id)
 {
-	uint32_t first = *id ? seg_image_rule_find(image, id) : SEG_RULE_DEFAULT;
+	uint32_t place;
 
-	if (c->some_place_like || place_like(id) || !strcmp(id, "default") || !strcmp(id, "-"))
-		return -EAGAIN;
-	return first == SEG_RULE_DEFAULT || first == at->old ? 0 : -EAGAIN;
+	return !c->some_place_like && !seg_rule_place_like(id, &place) && strcmp(id, "default") &&
+	       strcmp(id, "-");
 }
 
 static int id_give(struct seg_compiler *c, struct seg_splice *splice, const char *id)
@@ -389,7 +421,7 @@ static int id_give(struct seg_compiler *c, struct seg_splice *splice, const char
 
 	c->some_by_place |= splice->rule.by_place;
 	if (c->some_by_place)
-		r = place_ids_make(c, seg_image_rules(splice->old) + 1);
+		r = place_ids_make(c, seg_image_rules(c->image) + 1);
 	splice->place_ids = c->place_ids.item;
 	if (r || splice->place == SEG_SPLICE_NONE)
 		return r;
@@ -408,7 +440,7 @@ static bool has_shadow(const struct seg_image *image)
 
 static int pieces_make(struct seg_splice *splice)
 {
-	enum seg_stage last = has_shadow(splice->old) ? SEG_STAGE_SHADOW : SEG_STAGE_ENFORCE;
+	enum seg_stage last = has_shadow(splice->image) ? SEG_STAGE_SHADOW : SEG_STAGE_ENFORCE;
 	int r = 0;
 
 	for (enum seg_stage stage = 0; stage <= last; stage++)
@@ -442,7 +474,7 @@ static bool shadows_stand(const struct seg_image *image)
 {
 	const struct seg_rule *rule = seg_section_items(image, SEG_SECTION_RULES);
 
-	for (uint32_t i = SEG_SHADOW_MAX; i < seg_image_rules(image); i++)
+	for (uint32_t i = SEG_SHADOW_MAX; has_shadow(image) && i < seg_image_rules(image); i++)
 		if (rule[i].stage == SEG_STAGE_SHADOW)
 			return false;
 	return seg_image_rules(image) <= SEG_RULES_MAX;
@@ -451,34 +483,31 @@ static bool shadows_stand(const struct seg_image *image)
 static int splice_run(struct seg_compiler *c, struct seg_splice *splice, struct seg_patched *out)
 {
 	XXH128_hash_t *texts = c->build.texts_sum.item;
-	_cleanup_image_ struct seg_image *image = NULL;
-	int r = seg_image_splice(splice, &image);
+	int r = seg_image_splice(splice);
 
-	if (r)
+	if (!r && !shadows_stand(c->image))
+		r = -EAGAIN;
+	if (r) {
+		seg_image_free(TAKE(c->image));
 		return r;
-	if (!shadows_stand(image))
-		return -EAGAIN;
+	}
 	texts[0] = XXH3_128bits(out->text, out->len);
-	seg_image_head(image, splice->old->name, &splice->old->defaults, texts,
-		       c->build.texts_sum.n);
-	seg_image_sum(image);
-	out->image = TAKE(image);
+	seg_image_say_texts(c->image, texts, c->build.texts_sum.n);
+	out->image = c->image;
 	return 0;
 }
 
 /* `rule`: "{...}\n", or NULL. */
-static int rule_change(struct seg_compiler *c, const struct seg_image *image,
-		       const struct seg_patch_places *at, const char *rule, uint32_t line,
-		       struct seg_patched *out)
+static int rule_change(struct seg_compiler *c, const struct seg_patch_places *at, const char *rule,
+		       uint32_t line, struct seg_patched *out)
 {
-	uint32_t rules = seg_image_rules(image);
-	_cleanup_(pieces_free) struct seg_splice splice = {.old = image,
-							   .gone = at->old,
-							   .place = !rule ? SEG_SPLICE_NONE
-								    : at->place < rules ? at->place
-											: rules,
-							   .build = &c->build};
+	const struct seg_image *image = c->image;
+	uint32_t rules = seg_image_rules(image), place = at->place < rules ? at->place : rules;
 	const struct seg_rule *others = seg_section_items(image, SEG_SECTION_RULES);
+	_cleanup_(pieces_free) struct seg_splice splice = {.image = c->image,
+							   .gone = at->old,
+							   .place = rule ? place : SEG_SPLICE_NONE,
+							   .build = &c->build};
 	int r = 0;
 
 	build_clear(&c->build, image);
@@ -496,19 +525,23 @@ static int rule_change(struct seg_compiler *c, const struct seg_image *image,
 		r = vlans_gather(&c->build, image, at->old);
 	if (!r)
 		r = id_give(c, &splice, out->id);
+	if (!r && !seg_splice_fits(&splice))
+		r = -EAGAIN;
 	return r ? r : splice_run(c, &splice, out);
 }
 
-static int patch_try(struct seg_compiler *c, const struct seg_image *image,
-		     const struct seg_policy_file *text, const struct seg_patch *patch,
-		     struct seg_patched *out)
+static int patch_try(struct seg_compiler *c, const struct seg_policy_file *text,
+		     const struct seg_patch *patch, struct seg_patched *out)
 {
+	const struct seg_image *image = c->image;
 	_cleanup_free_ char *line = NULL;
 	const char *rule = NULL;
 	struct seg_patch_places at;
-	uint32_t number = 0;
-	int r = 0;
+	struct text_edit edit = {0};
+	int r = SEG_ROOM(&c->lines, 1);
 
+	if (r)
+		return r;
 	if (patch->rule)
 		r = seg_patch_read(patch->rule, &line, out->id, NULL);
 	else
@@ -517,13 +550,19 @@ static int patch_try(struct seg_compiler *c, const struct seg_image *image,
 		r = seg_patch_find(image, patch, out->id, &at, NULL);
 	if (!r && (!seg_image_rules(image) || image->section[SEG_SECTION_NEEDS].count))
 		r = -EAGAIN;
-	if (!r)
-		r = id_check(c, image, &at, out->id);
+	if (!r && at.old != SEG_PATCH_NO_RULE && seg_image_rules(image) == 1)
+		r = -EAGAIN; /* holes are numbered by what stays */
+	if (!r && !id_plain(c, patch->rule ? out->id : ""))
+		r = -EAGAIN;
 	if (line)
 		rule = line + strspn(line, " -");
 	if (!r)
-		r = text_change(image, text, &at, rule, &number, out);
-	return r ? r : rule_change(c, image, &at, rule, number, out);
+		r = text_change(c, text, &at, rule, &edit, out);
+	if (!r)
+		r = rule_change(c, &at, rule, edit.line, out);
+	if (!r)
+		lines_change(c, &edit);
+	return r;
 }
 
 int seg_compiler_patch(struct seg_compiler *compiler, const struct seg_image *image,
@@ -531,8 +570,10 @@ int seg_compiler_patch(struct seg_compiler *compiler, const struct seg_image *im
 		       struct seg_patched *out)
 {
 	struct seg_patched made = {0};
-	int r = patch_try(compiler, image, text, patch, &made);
+	int r = -EAGAIN;
 
+	if (compiler->image && !strcmp(seg_image_hash(image), seg_image_hash(compiler->image)))
+		r = patch_try(compiler, text, patch, &made);
 	if (!r) {
 		*out = made;
 		return 0;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "image_layout.h"
 
@@ -46,10 +47,30 @@ const char *seg_image_rule_id(const struct seg_image *image, uint32_t rule)
 	return rule < seg_image_rules(image) ? seg_image_string(image, rules[rule].id) : "?";
 }
 
+bool seg_rule_place_like(const char *id, uint32_t *rule)
+{
+	unsigned long place;
+	char *end;
+
+	if (strncmp(id, "rule-", 5) != 0 || id[5] < '0' || id[5] > '9')
+		return false;
+	place = strtoul(id + 5, &end, 10);
+	*rule = place && place < SEG_RULE_DEFAULT ? (uint32_t)place - 1 : SEG_RULE_DEFAULT;
+	return !*end;
+}
+
+/* Of those without an id of their own none is looked at: what they are called tells where they are.
+ */
 uint32_t seg_image_rule_find(const struct seg_image *image, const char *id)
 {
-	for (uint32_t i = 0; i < seg_image_rules(image); i++)
-		if (strcmp(seg_image_rule_id(image, i), id) == 0)
+	const struct seg_rule *rule = seg_section_items(image, SEG_SECTION_RULES);
+	const char *strings = seg_image_string(image, 0);
+	uint32_t n = seg_image_rules(image), at;
+
+	if (seg_rule_place_like(id, &at) && at < n && !strcmp(strings + rule[at].id, id))
+		return at;
+	for (uint32_t i = 0; i < n; i++)
+		if (!rule[i].by_place && !strcmp(strings + rule[i].id, id))
 			return i;
 	return SEG_RULE_DEFAULT;
 }
@@ -143,6 +164,17 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
+/* One that was patched has no checksum yet. */
+static int sealed_write(int fd, const struct seg_image *image)
+{
+	struct seg_image head = *image;
+	int r;
+
+	head.checksum = seg_image_checksum(image);
+	r = write_all(fd, (const char *)&head, sizeof(head));
+	return r ? r : write_all(fd, (const char *)(image + 1), image->size - sizeof(head));
+}
+
 int seg_image_seal(const struct seg_image *image, struct seg_error *err)
 {
 	_cleanup_close_ int fd = memfd_create("xdpseg-policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -151,12 +183,26 @@ int seg_image_seal(const struct seg_image *image, struct seg_error *err)
 	if (fd < 0)
 		return seg_error_set(err, errno, "no memory file for the policy image: %s",
 				     strerror(errno));
-	r = write_all(fd, (const char *)image, image->size);
+	r = sealed_write(fd, image);
 	if (!r && fcntl(fd, F_ADD_SEALS, SEG_IMAGE_SEALS))
 		r = -errno;
 	if (r)
 		return seg_error_set(err, -r, "writing the policy image failed: %s", strerror(-r));
 	return TAKE_FD(fd);
+}
+
+int seg_image_view(int fd, const struct seg_image **out, struct seg_error *err)
+{
+	struct stat st;
+	void *data = MAP_FAILED;
+
+	if (!fstat(fd, &st))
+		data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (data == MAP_FAILED)
+		return seg_error_set(err, errno, "mapping the policy image failed: %s",
+				     strerror(errno));
+	*out = data;
+	return 0;
 }
 
 void seg_image_unmap(const struct seg_image *image)

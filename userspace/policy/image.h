@@ -18,7 +18,7 @@
 #include "cleanup.h"
 #include "error.h"
 
-#define SEG_IMAGE_VERSION  5
+#define SEG_IMAGE_VERSION  6
 #define SEG_IMAGE_SIZE_MAX (1u << 30)
 #define SEG_NAME_MAX       64 /* policy name, rule id, group, service; with the NUL */
 #define SEG_VLANS_MAX      4096
@@ -173,6 +173,10 @@ int seg_image_enforceable(const struct seg_image *image, const char *file, struc
 
 /* A memfd with the image, sealed against every change. Returns the descriptor or -errno. */
 int seg_image_seal(const struct seg_image *image, struct seg_error *err);
+
+/* What this process has sealed, mapped as it is: nobody else can have written it. Release with
+ * seg_image_unmap(). */
+int seg_image_view(int fd, const struct seg_image **out, struct seg_error *err);
 
 /* Check `size` bytes at `data`, aligned to 8, as an image. -EBADMSG: refused. */
 int seg_image_check(const void *data, size_t size, struct seg_error *err);

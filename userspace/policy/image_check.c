@@ -43,6 +43,18 @@ static bool sections_sound(const struct seg_image *image)
 	return true;
 }
 
+/* Each block has its base. */
+static bool bases_sound(const struct seg_image *image)
+{
+	const struct seg_section *section = image->section;
+
+	for (unsigned int six = 0; six < 2; six++)
+		if (section[SEG_SECTION_BASES4 + six].count !=
+		    seg_blocks(section[SEG_SECTION_BOXES4 + six].count))
+			return false;
+	return section[SEG_SECTION_BASES].count == seg_row_bases(section, 2 * SEG_LANE_MAX);
+}
+
 static bool verdict_sound(uint8_t verdict)
 {
 	return verdict == SEG_VERDICT_ALLOW || verdict == SEG_VERDICT_DENY;
@@ -116,16 +128,19 @@ static bool set_reference_sound(const struct seg_image *image, uint32_t set)
 static bool lane_sound(const struct seg_image *image, unsigned int lane)
 {
 	const struct seg_row *row = seg_section_items(image, lane);
-	const struct seg_row *end = row + image->section[lane].count;
-	uint32_t rule = 0;
+	const uint32_t *base = (const uint32_t *)seg_section_items(image, SEG_SECTION_BASES) +
+			       seg_row_bases(image->section, lane);
+	uint32_t before = 0;
 
-	for (; row < end; row++) {
-		if (row->rule < rule || row->rule >= seg_image_rules(image) ||
-		    !set_reference_sound(image, row->src_set) ||
-		    !set_reference_sound(image, row->dst_set) ||
-		    row->iface > image->section[SEG_SECTION_IFACES].count)
+	for (uint32_t i = 0; i < image->section[lane].count; i++) {
+		uint32_t rule = row[i].rule + base[i / SEG_BLOCK];
+
+		if (rule < before || rule >= seg_image_rules(image) ||
+		    !set_reference_sound(image, row[i].src_set) ||
+		    !set_reference_sound(image, row[i].dst_set) ||
+		    row[i].iface > image->section[SEG_SECTION_IFACES].count)
 			return false;
-		rule = row->rule;
+		before = rule;
 	}
 	return true;
 }
@@ -212,6 +227,7 @@ static bool boxes_sound(const struct seg_image *image, uint8_t family)
 	uint32_t rules = seg_image_rules(image), kinds = image->section[SEG_SECTION_RESTS].count;
 	const char *item = seg_section_items(image, SEG_SECTION_BOXES4 + six);
 	const uint32_t *rests = seg_section_items(image, SEG_SECTION_RESTS4 + six);
+	const uint32_t *bases = seg_section_items(image, SEG_SECTION_BASES4 + six);
 
 	if (boxes > SEG_BOXES_MAX || image->section[SEG_SECTION_RESTS4 + six].count != boxes)
 		return false;
@@ -219,7 +235,7 @@ static bool boxes_sound(const struct seg_image *image, uint8_t family)
 		const struct seg_box *box = (const void *)item;
 
 		sound &= (box->next == 0) | ((box->next > i) & (box->next < boxes));
-		sound &= (box->info & SEG_BOX_RULE) < rules;
+		sound &= ((box->info + bases[i / SEG_BLOCK]) & SEG_BOX_RULE) < rules;
 		sound &= verdict_sound(box->info >> SEG_BOX_VERDICT_SHIFT & 3);
 		sound &= rests[i] < kinds && !rests[i] == !(box->info & SEG_BOX_REST);
 	}
@@ -271,7 +287,7 @@ static bool finders_sound(const struct seg_image *image)
 	if (n != seg_finder_of(SEG_STAGE_SHADOW, 0) && n != seg_finder_of(SEG_STAGE_MAX, 0))
 		return false;
 	for (uint32_t i = 0; i < n; i++)
-		if (!finder_sound(image, &finder[i], i / SEG_LANE_MAX % 2))
+		if (!finder_sound(image, &finder[i], seg_finder_six(i)))
 			return false;
 	return true;
 }
@@ -281,13 +297,14 @@ static const struct {
 	bool (*sound)(const struct seg_image *image);
 	const char *what;
 } CHECKS[] = {
-	{sections_sound, "a section"},   {defaults_sound, "a default"},
-	{strings_sound, "the strings"},  {sets_sound, "a set"},
-	{rules_sound, "a rule"},         {names_sound, "a name"},
-	{failsafes_sound, "a failsafe"}, {lanes_sound, "a row"},
-	{rests_sound, "a rest"},         {boxes4_sound, "a box"},
-	{boxes6_sound, "a box"},         {slots4_sound, "a slot"},
-	{slots6_sound, "a slot"},        {finders_sound, "a table"},
+	{sections_sound, "a section"}, {bases_sound, "a base"},
+	{defaults_sound, "a default"}, {strings_sound, "the strings"},
+	{sets_sound, "a set"},         {rules_sound, "a rule"},
+	{names_sound, "a name"},       {failsafes_sound, "a failsafe"},
+	{lanes_sound, "a row"},        {rests_sound, "a rest"},
+	{boxes4_sound, "a box"},       {boxes6_sound, "a box"},
+	{slots4_sound, "a slot"},      {slots6_sound, "a slot"},
+	{finders_sound, "a table"},
 };
 
 /* --- steps --- */

@@ -7,9 +7,16 @@
  * and interface; rows lie in lanes by family and protocol, in the rules' order.
  * Groups of addresses are sorted interval sets, each stored once. Lookups do not
  * read rows but boxes, which hash tables lead to.
+ *
+ * Rows and boxes count rules from their block's base (SEG_BLOCK of them), so that a rule more or
+ * less is a change of a few words; what is compiled whole has bases of 0. Where rules went, or may
+ * come, there are holes: numbered as what is before them, they match nothing, and nothing leads to
+ * them.
  */
 #ifndef SEG_IMAGE_LAYOUT_H
 #define SEG_IMAGE_LAYOUT_H
+
+#include <stdbool.h>
 
 #include "image.h"
 
@@ -52,13 +59,13 @@ struct seg_row {
 	uint64_t src_first, src_last, dst_first, dst_last;
 	uint16_t sport_first, sport_last;
 	uint16_t dport_first, dport_last; /* ICMP: type << 8 | code */
-	uint32_t rule;
-	uint32_t src_set, dst_set; /* SEG_SET_NONE: the bounds are exact */
-	uint16_t vlan[2];          /* both 0: any */
-	uint16_t iface;            /* SEG_IFACE_NONE: any */
+	uint32_t rule;                    /* seg_row_rule() */
+	uint32_t src_set, dst_set;        /* SEG_SET_NONE: the bounds are exact */
+	uint16_t vlan[2];                 /* both 0: any */
+	uint16_t iface;                   /* SEG_IFACE_NONE: any */
 	uint8_t proto;
 	uint8_t flags;      /* enum seg_row_flag */
-	uint8_t directions; /* 1 << enum seg_direction */
+	uint8_t directions; /* 1 << enum seg_direction; 0: a hole */
 	uint8_t tcp_mask;   /* of the flags, which must be tcp_value; 0: any */
 	uint8_t tcp_value;
 	uint8_t dscp;
@@ -114,7 +121,7 @@ struct seg_box {
 	uint16_t sport_first, sport_last, dport_first, dport_last;
 };
 
-#define SEG_BOX_RULE          0x0001ffffu
+#define SEG_BOX_RULE          0x0001ffffu /* seg_box_rule() */
 #define SEG_BOX_PROTO         0x01fe0000u
 #define SEG_BOX_PROTO_SHIFT   17
 #define SEG_BOX_ANY_PROTO     (1u << 25)
@@ -183,6 +190,9 @@ enum seg_lane { SEG_LANE_TCP, SEG_LANE_UDP, SEG_LANE_ICMP, SEG_LANE_OTHER, SEG_L
 	X(BOXES6, struct seg_box6)                                                                 \
 	X(RESTS4, uint32_t)                                                                        \
 	X(RESTS6, uint32_t)                                                                        \
+	X(BASES4, uint32_t)                                                                        \
+	X(BASES6, uint32_t)                                                                        \
+	X(BASES, uint32_t)                                                                         \
 	X(RESTS, struct seg_rest)                                                                  \
 	X(STRINGS, char)
 
@@ -242,6 +252,11 @@ static inline unsigned int seg_finder_of(enum seg_stage stage, unsigned int sect
 	return stage * 2 * SEG_LANE_MAX + section;
 }
 
+static inline bool seg_finder_six(uint32_t finder)
+{
+	return finder / SEG_LANE_MAX % 2;
+}
+
 /* Behind every box. */
 static inline const uint32_t *seg_box_bound(const struct seg_box *box)
 {
@@ -259,6 +274,63 @@ static inline const void *seg_section_items(const struct seg_image *image, unsig
 	return (const char *)image + image->section[section].offset;
 }
 
+/* Rows or boxes that have a base in common: of boxes, in BASES4 and BASES6; of rows, lane after
+ * lane, in BASES. */
+#define SEG_BLOCK 64
+
+static inline uint32_t seg_blocks(uint32_t items)
+{
+	return items / SEG_BLOCK + (items % SEG_BLOCK != 0);
+}
+
+/* Where a lane's bases begin; of the lane behind the last: where all end. */
+static inline uint32_t seg_row_bases(const struct seg_section *lanes, unsigned int lane)
+{
+	uint32_t at = 0;
+
+	for (unsigned int i = 0; i < lane; i++)
+		at += seg_blocks(lanes[i].count);
+	return at;
+}
+
+static inline uint32_t seg_row_rule(const struct seg_image *image, unsigned int lane, uint32_t row)
+{
+	const struct seg_row *rows = seg_section_items(image, lane);
+	const uint32_t *bases = seg_section_items(image, SEG_SECTION_BASES);
+
+	return rows[row].rule + bases[seg_row_bases(image->section, lane) + row / SEG_BLOCK];
+}
+
+static inline const struct seg_box *seg_box_at(const struct seg_image *image, bool six,
+					       uint32_t box)
+{
+	const char *boxes = seg_section_items(image, SEG_SECTION_BOXES4 + six);
+
+	return (const void *)(boxes +
+			      box * (six ? sizeof(struct seg_box6) : sizeof(struct seg_box4)));
+}
+
+static inline uint32_t seg_box_rule(const struct seg_image *image, bool six, uint32_t box)
+{
+	const uint32_t *bases = seg_section_items(image, SEG_SECTION_BASES4 + six);
+
+	return (seg_box_at(image, six, box)->info + bases[box / SEG_BLOCK]) & SEG_BOX_RULE;
+}
+
+static inline bool seg_box_is_hole(const struct seg_box *box)
+{
+	return box->sport_first > box->sport_last;
+}
+
+/* Of protocol 0, and of no port: no flow has both. Its rule's number stays. */
+static inline void seg_box_clear(struct seg_box *box)
+{
+	box->next = 0;
+	box->info = (box->info & SEG_BOX_RULE) | SEG_VERDICT_DENY << SEG_BOX_VERDICT_SHIFT;
+	box->sport_first = 1;
+	box->sport_last = 0;
+}
+
 static inline const char *seg_image_string(const struct seg_image *image, uint32_t offset)
 {
 	return (const char *)seg_section_items(image, SEG_SECTION_STRINGS) + offset;
@@ -271,14 +343,26 @@ static inline int seg_wide_compare(struct seg_wide a, struct seg_wide b)
 	return a.low == b.low ? 0 : a.low < b.low ? -1 : 1;
 }
 
+/* "rule-7": what a rule without an id is called by its place; *rule: 6. */
+bool seg_rule_place_like(const char *id, uint32_t *rule);
+
 /* Bytes of one of its items. */
 size_t seg_section_item_size(unsigned int section);
 
+/* Items that it could have: what is behind its own, up to the next. */
+static inline uint32_t seg_section_room(const struct seg_image *image, unsigned int section)
+{
+	uint64_t end =
+		section + 1 < SEG_SECTION_MAX ? image->section[section + 1].offset : image->size;
+
+	return (uint32_t)((end - image->section[section].offset) / seg_section_item_size(section));
+}
+
 /*
  * An image with room for so many items of each section. What they are is left to the caller, and
- * so is the header (seg_image_head()); seg_image_sum() is the last. -E2BIG, -ENOMEM.
+ * so are the header and the checksum. -E2BIG, -ENOMEM.
  */
 int seg_image_make(const uint32_t count[SEG_SECTION_MAX], struct seg_image **out);
-void seg_image_sum(struct seg_image *image);
+uint64_t seg_image_checksum(const struct seg_image *image);
 
 #endif

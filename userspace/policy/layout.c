@@ -77,18 +77,18 @@ int seg_image_make(const uint32_t count[SEG_SECTION_MAX], struct seg_image **out
 	return 0;
 }
 
-void seg_image_sum(struct seg_image *image)
+uint64_t seg_image_checksum(const struct seg_image *image)
 {
 	size_t start = offsetof(struct seg_image, hash);
 
-	image->checksum = XXH3_64bits((const char *)image + start, image->size - start);
+	return XXH3_64bits((const char *)image + start, image->size - start);
 }
 
 /* --- what was built ------------------------------------------------------------ */
 
 /* A section's bytes. */
 struct part {
-	const void *data;
+	const void *data; /* NULL: all zero */
 	uint32_t count;
 };
 
@@ -118,18 +118,21 @@ static XXH128_hash_t texts_hash(const XXH128_hash_t *of, uint32_t n)
 	return hash;
 }
 
-void seg_image_head(struct seg_image *image, const char *name, const struct seg_defaults *defaults,
-		    const XXH128_hash_t *texts, uint32_t n)
+void seg_image_say_texts(struct seg_image *image, const XXH128_hash_t *texts, uint32_t n)
 {
 	XXH128_hash_t hash = texts_hash(texts, n);
 
+	snprintf(image->hash, sizeof(image->hash), "%016llx%016llx",
+		 (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+}
+
+static void head_put(struct seg_image *image, const char *name, const struct seg_defaults *defaults)
+{
 	memcpy(image->magic, SEG_IMAGE_MAGIC, sizeof(image->magic));
 	image->version = SEG_IMAGE_VERSION;
 	image->byte_order = SEG_IMAGE_BYTE_ORDER;
 	image->defaults = *defaults;
 	snprintf(image->name, sizeof(image->name), "%s", name);
-	snprintf(image->hash, sizeof(image->hash), "%016llx%016llx",
-		 (unsigned long long)hash.high64, (unsigned long long)hash.low64);
 }
 
 static int texts_sum(struct seg_build *b)
@@ -141,6 +144,27 @@ static int texts_sum(struct seg_build *b)
 		r = SEG_PUSH(&b->texts_sum,
 			     XXH3_128bits(sources->item[i].text, sources->item[i].len));
 	return r;
+}
+
+static void part_put(char *to, const struct part *part, size_t size)
+{
+	if (part->data)
+		memcpy(to, part->data, size);
+	else
+		memset(to, 0, size);
+}
+
+/* Each rule has its own number. */
+static void bases_count(struct part parts[SEG_SECTION_MAX])
+{
+	uint32_t blocks = 0;
+
+	for (unsigned int i = SEG_SECTION_LANES; i <= SEG_SECTION_BEFORE; i++)
+		blocks += seg_blocks(parts[i].count);
+	parts[SEG_SECTION_BASES].count = blocks;
+	for (unsigned int six = 0; six < 2; six++)
+		parts[SEG_SECTION_BASES4 + six].count =
+			seg_blocks(parts[SEG_SECTION_BOXES4 + six].count);
 }
 
 static int parts_put(struct seg_build *b, const struct part parts[SEG_SECTION_MAX],
@@ -159,13 +183,13 @@ static int parts_put(struct seg_build *b, const struct part parts[SEG_SECTION_MA
 				       SEG_IMAGE_SIZE_MAX >> 20);
 	if (r)
 		return r;
-	seg_image_head(image, whole->name.len ? seg_build_text(b, &whole->name) : "policy",
-		       &whole->defaults, b->texts_sum.item, b->texts_sum.n);
+	head_put(image, whole->name.len ? seg_build_text(b, &whole->name) : "policy",
+		 &whole->defaults);
+	seg_image_say_texts(image, b->texts_sum.item, b->texts_sum.n);
 	for (unsigned int i = 0; i < SEG_SECTION_MAX; i++)
-		if (count[i])
-			memcpy((char *)image + image->section[i].offset, parts[i].data,
-			       section_size(count, i));
-	seg_image_sum(image);
+		part_put((char *)image + image->section[i].offset, &parts[i],
+			 section_size(count, i));
+	image->checksum = seg_image_checksum(image);
 	*out = image;
 	return 0;
 }
@@ -195,5 +219,6 @@ int seg_build_lay_out(struct seg_build *b, struct seg_image **out)
 
 	for (unsigned int i = SEG_SECTION_LANES; i <= SEG_SECTION_BEFORE; i++)
 		parts[i] = (struct part)PART(b->lanes[i]);
+	bases_count(parts);
 	return r ? r : parts_put(b, parts, out);
 }

@@ -10,13 +10,14 @@ struct seg_pattern seg_image_pattern(const struct seg_image *image, uint8_t fami
 				     enum seg_lane lane, uint32_t i)
 {
 	const struct seg_rule *rules = seg_section_items(image, SEG_SECTION_RULES);
-	const struct seg_row *rows = seg_section_items(image, seg_lane_section(family, lane));
-	const struct seg_row *row = &rows[i];
+	unsigned int section = seg_lane_section(family, lane);
+	const struct seg_row *row = (const struct seg_row *)seg_section_items(image, section) + i;
+	uint32_t rule = seg_row_rule(image, section, i);
 
 	return (struct seg_pattern){
-		.rule = row->rule,
-		.from = rules[row->rule].from,
-		.to = rules[row->rule].to,
+		.rule = rule,
+		.from = rules[rule].from,
+		.to = rules[rule].to,
 		.sport = {row->sport_first, row->sport_last},
 		.dport = {row->dport_first, row->dport_last},
 		.vlan = {{row->vlan[0], row->vlan[1]}},

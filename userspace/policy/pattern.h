@@ -20,7 +20,7 @@ struct seg_pattern {
 	struct seg_vlan vlan;        /* all 0: any */
 	uint16_t iface;              /* SEG_IFACE_NONE: any */
 	uint8_t proto;               /* unless any_proto: of those that the lane has */
-	uint8_t directions;          /* 1 << enum seg_direction */
+	uint8_t directions;          /* 1 << enum seg_direction; 0: nothing matches */
 	uint8_t tcp_mask, tcp_value; /* flags & mask == value */
 	uint8_t dscp;                /* SEG_DSCP_ANY */
 	bool any_proto;

@@ -24,11 +24,11 @@ static bool lane_allows(const struct seg_image *image, unsigned int section,
 {
 	const struct seg_rule *rules = seg_section_items(image, SEG_SECTION_RULES);
 	const struct seg_row *row = seg_section_items(image, section);
-	const struct seg_row *end = row + image->section[section].count;
 
-	for (; row < end; row++)
-		if (row->directions >> direction & 1 &&
-		    (!asks_key_only(row) || !only_allows(&rules[row->rule])))
+	for (uint32_t i = 0; i < image->section[section].count; i++)
+		if (row[i].directions >> direction & 1 &&
+		    (!asks_key_only(&row[i]) ||
+		     !only_allows(&rules[seg_row_rule(image, section, i)])))
 			return false;
 	return true;
 }

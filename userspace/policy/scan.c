@@ -95,16 +95,15 @@ static uint32_t first_match(const struct seg_image *image, const struct seg_flow
 	enum seg_lane lane = seg_lane_of(flow->family, flow->proto);
 	unsigned int section = seg_lane_section(flow->family, lane);
 	const struct seg_row *row = seg_section_items(image, section);
-	const struct seg_row *end = row + image->section[section].count;
 	struct seg_probe probe = seg_probe_of(flow, lane);
 
-	for (; row < end; row++) {
-		if (!row_holds(image, row, flow, &probe))
+	for (uint32_t i = 0; i < image->section[section].count; i++) {
+		if (!row_holds(image, &row[i], flow, &probe))
 			continue;
-		if (!(row->flags & SEG_ROW_SHADOW))
-			return row->rule;
+		if (!(row[i].flags & SEG_ROW_SHADOW))
+			return seg_row_rule(image, section, i);
 		if (*shadow == SEG_RULE_DEFAULT)
-			*shadow = row->rule;
+			*shadow = seg_row_rule(image, section, i);
 	}
 	return SEG_RULE_DEFAULT;
 }
@@ -161,18 +160,19 @@ static enum seg_mismatch row_mismatch(const struct seg_row *row, const struct se
 }
 
 /* A lane's rows are in the rules' order. */
-static const struct seg_row *row_first(const struct seg_row *row, const struct seg_row *end,
-				       uint32_t rule)
+static uint32_t row_first(const struct seg_image *image, unsigned int section, uint32_t rule)
 {
-	while (row < end) {
-		const struct seg_row *middle = row + (end - row) / 2;
+	uint32_t low = 0, high = image->section[section].count;
 
-		if (middle->rule < rule)
-			row = middle + 1;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (seg_row_rule(image, section, middle) < rule)
+			low = middle + 1;
 		else
-			end = middle;
+			high = middle;
 	}
-	return row;
+	return low;
 }
 
 /* Of all the rows of a rule in one lane, the one that comes nearest. */
@@ -180,11 +180,12 @@ static enum seg_mismatch lane_mismatch(const struct seg_image *image, unsigned i
 				       uint32_t rule, const struct seg_flow *flow)
 {
 	const struct seg_row *row = seg_section_items(image, section);
-	const struct seg_row *end = row + image->section[section].count;
+	uint32_t n = image->section[section].count;
 	enum seg_mismatch best = SEG_MISMATCH_DIRECTION;
 
-	for (row = row_first(row, end, rule); row < end && row->rule == rule; row++) {
-		enum seg_mismatch mismatch = row_mismatch(row, flow);
+	for (uint32_t i = row_first(image, section, rule);
+	     i < n && seg_row_rule(image, section, i) == rule; i++) {
+		enum seg_mismatch mismatch = row_mismatch(&row[i], flow);
 
 		if (mismatch == SEG_MISMATCH_NONE)
 			return mismatch;

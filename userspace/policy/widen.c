@@ -101,9 +101,7 @@ static inline struct spans box_spans(const struct widening *w, const struct seg_
 
 static inline const struct seg_box *box_at(const struct widening *w, uint32_t number)
 {
-	const char *boxes = seg_section_items(w->image, SEG_SECTION_BOXES4 + w->six);
-
-	return (const void *)(boxes + number * seg_box_size(w->six ? 6 : 4));
+	return seg_box_at(w->image, w->six, number);
 }
 
 static const struct seg_rest *rest_of(const struct widening *w, uint32_t number)
@@ -315,7 +313,7 @@ static uint32_t seek_first(struct seekers *seek, const struct widening *w, enum 
 
 static uint32_t rule_of(const struct widening *w, uint32_t number)
 {
-	return box_at(w, number)->info & SEG_BOX_RULE;
+	return seg_box_rule(w->image, w->six, number);
 }
 
 #define V4_FIRST ((wide)0xffff << 32)
@@ -648,7 +646,7 @@ int seg_regions_open(const struct seg_image *image, struct seg_regions **out)
 		seg_regions_walk_by(regions, seg_lookup_best());
 	}
 	for (uint32_t i = 0; !r && i < image->section[SEG_SECTION_FINDERS].count; i++)
-		r = seg_box_tree_open(image, &finders[i], i / SEG_LANE_MAX % 2 ? 6 : 4,
+		r = seg_box_tree_open(image, &finders[i], seg_finder_six(i) ? 6 : 4,
 				      &regions->tree[i]);
 	if (!r)
 		*out = TAKE(regions);
