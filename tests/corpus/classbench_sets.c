@@ -6,6 +6,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "random.h"
+
 void seg_classbench_free(struct seg_classbench *set)
 {
 	free(set->text);
@@ -161,4 +163,69 @@ int seg_classbench_next(FILE *list, const char *corpus, char *base, size_t size)
 		return 1;
 	}
 	return 0;
+}
+
+struct seg_flow seg_classbench_header(const struct seg_classbench *set, __u64 *seed)
+{
+	struct seg_flow flow = set->flows[seg_random(seed) % set->n];
+	const struct seg_flow *other = &set->flows[seg_random(seed) % set->n];
+	__u64 bits = seg_random(seed);
+
+	if (bits & 1)
+		flow.src[3] = bits & 2 ? other->src[3] : (__be32)(bits >> 32);
+	if (bits & 4)
+		flow.dst[3] = bits & 8 ? other->dst[3] : (__be32)seg_random(seed);
+	if (bits & 16)
+		flow.sport = bits & 32 ? other->sport : (__be16)(bits >> 8);
+	if (bits & 64)
+		flow.dport = bits & 128 ? other->dport : (__be16)(bits >> 24);
+	return flow;
+}
+
+#define SKIPPED 77 /* Meson's exit code for a test that could not run */
+
+static int set_run(const char *base, seg_classbench_test *test)
+{
+	_cleanup_(seg_classbench_free) struct seg_classbench set = {0};
+	int failed;
+
+	if (seg_classbench_read(&set, base)) {
+		fprintf(stderr, "%s: no rules or no trace\n", base);
+		return 1;
+	}
+	printf("%-12s %6u rules", strrchr(base, '/') + 1, set.rules);
+	failed = test(&set);
+	fflush(stdout);
+	return failed;
+}
+
+int seg_classbench_each(seg_classbench_test *test)
+{
+	const char *corpus = getenv("XDPSEG_CORPUS");
+	_cleanup_fclose_ FILE *list = NULL;
+	char path[PATH_MAX], base[2 * PATH_MAX];
+	unsigned int sets = 0;
+	int failed = 0;
+
+	if (!corpus) {
+		fputs("not run: XDPSEG_CORPUS does not name a corpus\n", stderr);
+		return SKIPPED;
+	}
+	snprintf(path, sizeof(path), "%s/rules.tsv", corpus);
+	list = fopen(path, "r");
+	if (!list) {
+		fprintf(stderr, "%s cannot be opened\n", path);
+		return 1;
+	}
+	for (; seg_classbench_next(list, corpus, base, sizeof(base)); sets++)
+		failed |= set_run(base, test);
+	printf("%u sets\n", sets);
+	return failed || !sets;
+}
+
+unsigned int seg_classbench_headers(unsigned int otherwise)
+{
+	const char *given = getenv("HEADERS");
+
+	return given ? (unsigned int)strtoul(given, NULL, 0) : otherwise;
 }

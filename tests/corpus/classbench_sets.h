@@ -35,4 +35,15 @@ int seg_classbench_next(FILE *list, const char *corpus, char *base, size_t size)
 int seg_classbench_read(struct seg_classbench *set, const char *base);
 void seg_classbench_free(struct seg_classbench *set);
 
+/* A flow with fields of several of the trace's, so that some rule is met more often than never. */
+struct seg_flow seg_classbench_header(const struct seg_classbench *set, __u64 *seed);
+
+/* $HEADERS, or as many as are said. */
+unsigned int seg_classbench_headers(unsigned int otherwise);
+
+/* Ask for each set that $XDPSEG_CORPUS has; its name was printed, the line is the test's to end.
+ * Returns what a test exits with: 77 without a corpus, 1 if one has failed. */
+typedef int seg_classbench_test(const struct seg_classbench *set);
+int seg_classbench_each(seg_classbench_test *test);
+
 #endif

@@ -20,7 +20,7 @@ static struct seg_box *box_at(const struct seg_chains *chains, uint32_t box)
 
 static void *items(const struct seg_chains *chains, unsigned int section)
 {
-	return (char *)chains->image + chains->image->section[section].offset;
+	return seg_section_edit(chains->image, section);
 }
 
 /* --- keys ------------------------------------------------------------------------ */

@@ -274,6 +274,12 @@ static inline const void *seg_section_items(const struct seg_image *image, unsig
 	return (const char *)image + image->section[section].offset;
 }
 
+/* For who makes or edits an image. */
+static inline void *seg_section_edit(struct seg_image *image, unsigned int section)
+{
+	return (char *)image + image->section[section].offset;
+}
+
 /* Rows or boxes that have a base in common: of boxes, in BASES4 and BASES6; of rows, lane after
  * lane, in BASES. */
 #define SEG_BLOCK 64

@@ -187,8 +187,7 @@ static int parts_put(struct seg_build *b, const struct part parts[SEG_SECTION_MA
 		 &whole->defaults);
 	seg_image_say_texts(image, b->texts_sum.item, b->texts_sum.n);
 	for (unsigned int i = 0; i < SEG_SECTION_MAX; i++)
-		part_put((char *)image + image->section[i].offset, &parts[i],
-			 section_size(count, i));
+		part_put(seg_section_edit(image, i), &parts[i], section_size(count, i));
 	image->checksum = seg_image_checksum(image);
 	*out = image;
 	return 0;

@@ -18,7 +18,7 @@
 
 static void *items(const struct seg_splice *s, unsigned int section)
 {
-	return (char *)s->image + s->image->section[section].offset;
+	return seg_section_edit(s->image, section);
 }
 
 static struct seg_finder *finder_at(const struct seg_splice *s, uint32_t number)

@@ -33,7 +33,7 @@ static const void *old_items(const struct spreading *s, unsigned int section)
 
 static void *new_items(const struct spreading *s, unsigned int section)
 {
-	return (char *)s->to + s->to->section[section].offset;
+	return seg_section_edit(s->to, section);
 }
 
 /* --- sizes ----------------------------------------------------------------------- */

@@ -13,14 +13,9 @@ static bool is_boxes(const struct seg_strip *strip)
 	return strip->section > SEG_SECTION_BEFORE;
 }
 
-static void *items(struct seg_image *image, unsigned int section)
-{
-	return (char *)image + image->section[section].offset;
-}
-
 static struct seg_row *row_at(const struct seg_strip *strip, uint32_t place)
 {
-	return (struct seg_row *)items(strip->image, strip->section) + place;
+	return (struct seg_row *)seg_section_edit(strip->image, strip->section) + place;
 }
 
 static struct seg_box *box_at(const struct seg_strip *strip, uint32_t place)
@@ -31,7 +26,7 @@ static struct seg_box *box_at(const struct seg_strip *strip, uint32_t place)
 
 struct seg_strip seg_strip_rows(struct seg_image *image, unsigned int lane)
 {
-	uint32_t *bases = items(image, SEG_SECTION_BASES);
+	uint32_t *bases = seg_section_edit(image, SEG_SECTION_BASES);
 
 	return (struct seg_strip){.image = image,
 				  .section = lane,
@@ -41,7 +36,7 @@ struct seg_strip seg_strip_rows(struct seg_image *image, unsigned int lane)
 
 struct seg_strip seg_strip_boxes(struct seg_image *image, uint32_t finder)
 {
-	const struct seg_finder *at = items(image, SEG_SECTION_FINDERS);
+	const struct seg_finder *at = seg_section_edit(image, SEG_SECTION_FINDERS);
 	bool six = seg_finder_six(finder);
 
 	return (struct seg_strip){.image = image,
@@ -49,7 +44,7 @@ struct seg_strip seg_strip_boxes(struct seg_image *image, uint32_t finder)
 				  .finder = finder,
 				  .first = at[finder].box_first,
 				  .end = at[finder].box_end,
-				  .base = items(image, SEG_SECTION_BASES4 + six)};
+				  .base = seg_section_edit(image, SEG_SECTION_BASES4 + six)};
 }
 
 /* --- numbers --------------------------------------------------------------------- */
@@ -111,7 +106,7 @@ static void hole_make(const struct seg_strip *strip, uint32_t place)
 {
 	const struct seg_chains chains = {strip->image, strip->finder};
 	bool six = strip->section == SEG_SECTION_BOXES6;
-	uint32_t *rests = items(strip->image, SEG_SECTION_RESTS4 + six);
+	uint32_t *rests = seg_section_edit(strip->image, SEG_SECTION_RESTS4 + six);
 
 	if (!is_boxes(strip)) {
 		row_at(strip, place)->directions = 0;
