@@ -6,11 +6,11 @@
  */
 #include "compiler.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
 #include "splice.h"
+#include "text_edit.h"
 
 /* Boxes that are added until all are compiled anew: tables are made for those that were there. */
 #define ADDED_LEAST 256
@@ -23,7 +23,7 @@ struct seg_compiler {
 	bool some_by_place;             /* rules without an id of their own... */
 	bool some_place_like;           /* ...and one whose id looks as if it had none */
 	SEG_VECTOR(uint32_t) place_ids; /* strings: what the i-th rule is called if it has no id */
-	SEG_VECTOR(uint32_t) lines;     /* of the policy's own text: where each begins; its end */
+	struct seg_text_lines lines;    /* of the policy's own text */
 	uint32_t added;
 };
 
@@ -42,20 +42,6 @@ static int ids_look(struct seg_compiler *c, const struct seg_image *image)
 		c->some_place_like |=
 			!by_place && seg_rule_place_like(seg_image_rule_id(image, i), &place);
 		r = SEG_PUSH(&c->place_ids, by_place ? rule[i].id : SEG_SPLICE_NONE);
-	}
-	return r;
-}
-
-static int lines_look(struct seg_compiler *c, const struct seg_policy_file *text)
-{
-	const char *at = text->text, *end = at + text->len;
-	int r = SEG_PUSH(&c->lines, 0);
-
-	while (!r && at < end) {
-		const char *next = memchr(at, '\n', (size_t)(end - at));
-
-		at = next ? next + 1 : end;
-		r = SEG_PUSH(&c->lines, (uint32_t)(at - text->text));
 	}
 	return r;
 }
@@ -107,7 +93,7 @@ int seg_compiler_open(const struct seg_policy_file *file, const struct seg_polic
 	if (!r)
 		r = ids_look(c, made);
 	if (!r)
-		r = lines_look(c, file);
+		r = seg_text_lines_look(&c->lines, file);
 	if (r)
 		return seg_error_set(err, -r, "%s: not enough memory", file->name);
 	rules_forget(&c->build);
@@ -133,162 +119,8 @@ void seg_compiler_unref(struct seg_compiler *c)
 	seg_build_free(&c->build);
 	seg_image_free(c->image);
 	free(c->place_ids.item);
-	free(c->lines.item);
+	seg_text_lines_free(&c->lines);
 	free(c);
-}
-
-/* --- the text ---------------------------------------------------------------------- */
-
-struct line {
-	uint32_t number;
-	size_t at, end; /* behind its newline, or the text's end */
-	size_t indent;
-};
-
-/* A line, from 1, where an item of a list begins. */
-static int line_find(const struct seg_compiler *c, const struct seg_policy_file *text,
-		     uint32_t number, struct line *out)
-{
-	const char *at, *end;
-
-	if (!number || number >= c->lines.n)
-		return -EAGAIN;
-	*out = (struct line){number, c->lines.item[number - 1], c->lines.item[number], 0};
-	at = text->text + out->at;
-	for (end = text->text + out->end; at < end && *at == ' '; at++)
-		out->indent++;
-	return end - at > 2 && at[0] == '-' && at[1] == ' ' ? 0 : -EAGAIN;
-}
-
-/* Is all of a rule on this line? A bracket that does not close here is none that can be read. */
-static bool line_is_rule(const struct seg_policy_file *text, const struct line *line)
-{
-	const char *at = text->text + line->at + line->indent + 2;
-	_cleanup_free_ char *rule = strndup(at, line->end - (size_t)(at - text->text)),
-			    *normal = NULL;
-	char id[SEG_NAME_MAX];
-
-	return rule && *rule == '{' && !seg_patch_read(rule, &normal, id, NULL);
-}
-
-/* Of the policy's own file. */
-static int rule_line(const struct seg_compiler *c, const struct seg_policy_file *text,
-		     uint32_t rule, bool whole, struct line *out)
-{
-	struct seg_rule_info info;
-
-	if (seg_image_rule_info(c->image, rule, &info) || *info.file ||
-	    line_find(c, text, info.line, out))
-		return -EAGAIN;
-	return !whole || line_is_rule(text, out) ? 0 : -EAGAIN;
-}
-
-/* What goes from a text and what comes into it. */
-struct text_edit {
-	struct line gone; /* at = end: nothing */
-	size_t at; /* the new line, not within the one that goes; before it, if they are one */
-	uint32_t indent;
-	bool newline;  /* the last line has none yet */
-	uint32_t line; /* its number, in the new text; 0: nothing comes */
-	size_t more;   /* bytes that come */
-};
-
-/* Before the rule `place`, or behind the last. */
-static int text_place(const struct seg_compiler *c, const struct seg_policy_file *text,
-		      const struct seg_patch_places *at, struct text_edit *edit)
-{
-	uint32_t rules = seg_image_rules(c->image);
-	bool last = at->place >= rules;
-	uint32_t beside = last ? rules - 1 : at->place;
-	struct seg_rule_info info;
-	struct line line;
-	int r = rules ? rule_line(c, text, beside, last, &line) : -EAGAIN;
-
-	if (r)
-		return r;
-	seg_image_rule_info(c->image, beside, &info);
-	edit->at = last ? line.end : line.at;
-	edit->indent = (uint32_t)line.indent;
-	edit->newline = last && beside != at->old && text->text[line.end - 1] != '\n';
-	edit->line = info.line + last - (at->old != SEG_PATCH_NO_RULE && at->old < at->place);
-	return 0;
-}
-
-static char *copy(char *to, const struct seg_policy_file *text, size_t from, size_t end)
-{
-	memcpy(to, text->text + from, end - from);
-	return to + (end - from);
-}
-
-/* `rule`: "{...}\n", or NULL. */
-static char *line_put(char *to, const struct text_edit *edit, const char *rule)
-{
-	if (!rule)
-		return to;
-	if (edit->newline)
-		*to++ = '\n';
-	memset(to, ' ', edit->indent);
-	to += edit->indent;
-	return stpcpy(stpcpy(to, "- "), rule);
-}
-
-static int text_write(const struct seg_policy_file *text, const struct text_edit *edit,
-		      const char *rule, struct seg_patched *out)
-{
-	char *made = malloc(text->len + edit->more + 1), *to = made;
-
-	if (!made)
-		return -ENOMEM;
-	if (edit->at <= edit->gone.at) {
-		to = copy(to, text, 0, edit->at);
-		to = line_put(to, edit, rule);
-		to = copy(to, text, edit->at, edit->gone.at);
-	} else {
-		to = copy(to, text, 0, edit->gone.at);
-		to = copy(to, text, edit->gone.end, edit->at);
-		to = line_put(to, edit, rule);
-	}
-	to = copy(to, text, edit->at > edit->gone.end ? edit->at : edit->gone.end, text->len);
-	*to = '\0';
-	out->text = made;
-	out->len = (size_t)(to - made);
-	return out->len <= SEG_POLICY_TEXT_MAX / 2 ? 0 : -EAGAIN;
-}
-
-static int text_change(const struct seg_compiler *c, const struct seg_policy_file *text,
-		       const struct seg_patch_places *at, const char *rule, struct text_edit *edit,
-		       struct seg_patched *out)
-{
-	int r = 0;
-
-	if (rule)
-		r = text_place(c, text, at, edit);
-	if (!r && at->old != SEG_PATCH_NO_RULE)
-		r = rule_line(c, text, at->old, true, &edit->gone);
-	else
-		edit->gone = (struct line){0, edit->at, edit->at, 0};
-	if (!r && !rule)
-		edit->at = edit->gone.end;
-	edit->more = rule ? edit->newline + edit->indent + strlen("- ") + strlen(rule) : 0;
-	return r ? r : text_write(text, edit, rule, out);
-}
-
-/* There is room for one more. */
-static void lines_change(struct seg_compiler *c, const struct text_edit *edit)
-{
-	uint32_t *line = c->lines.item, gone = edit->gone.number, place = edit->line;
-
-	if (gone) {
-		memmove(line + gone - 1, line + gone, (c->lines.n-- - gone) * sizeof(*line));
-		for (uint32_t i = gone - 1; i < c->lines.n; i++)
-			line[i] -= (uint32_t)(edit->gone.end - edit->gone.at);
-	}
-	if (place) {
-		memmove(line + place, line + place - 1, (++c->lines.n - place) * sizeof(*line));
-		line[place - 1] += edit->newline;
-		for (uint32_t i = place; i < c->lines.n; i++)
-			line[i] += (uint32_t)edit->more;
-	}
 }
 
 /* --- the rule ----------------------------------------------------------------------- */
@@ -530,38 +362,41 @@ static int rule_change(struct seg_compiler *c, const struct seg_patch_places *at
 	return r ? r : splice_run(c, &splice, out);
 }
 
+/* Holes are numbered by what stays; and what is not enforced is for apply to tell. */
+static bool can_splice(const struct seg_image *image, const struct seg_patch_places *at)
+{
+	return !image->section[SEG_SECTION_NEEDS].count &&
+	       seg_image_rules(image) > (at->old != SEG_PATCH_NO_RULE);
+}
+
 static int patch_try(struct seg_compiler *c, const struct seg_policy_file *text,
 		     const struct seg_patch *patch, struct seg_patched *out)
 {
 	const struct seg_image *image = c->image;
 	_cleanup_free_ char *line = NULL;
 	const char *rule = NULL;
-	struct seg_patch_places at;
-	struct text_edit edit = {0};
-	int r = SEG_ROOM(&c->lines, 1);
+	struct seg_patch_places at = {SEG_PATCH_NO_RULE, SEG_PATCH_NO_RULE};
+	struct seg_text_edit edit = {0};
+	int r = 0;
 
-	if (r)
-		return r;
 	if (patch->rule)
 		r = seg_patch_read(patch->rule, &line, out->id, NULL);
 	else
 		snprintf(out->id, sizeof(out->id), "%s", patch->removed);
 	if (!r)
 		r = seg_patch_find(image, patch, out->id, &at, NULL);
-	if (!r && (!seg_image_rules(image) || image->section[SEG_SECTION_NEEDS].count))
-		r = -EAGAIN;
-	if (!r && at.old != SEG_PATCH_NO_RULE && seg_image_rules(image) == 1)
-		r = -EAGAIN; /* holes are numbered by what stays */
-	if (!r && !id_plain(c, patch->rule ? out->id : ""))
+	if (!r && (!can_splice(image, &at) || !id_plain(c, patch->rule ? out->id : "")))
 		r = -EAGAIN;
 	if (line)
 		rule = line + strspn(line, " -");
 	if (!r)
-		r = text_change(c, text, &at, rule, &edit, out);
+		r = seg_text_edit_plan(&c->lines, image, text, &at, rule, &edit);
+	if (!r)
+		r = seg_text_edit_write(text, &edit, rule, &out->text, &out->len);
 	if (!r)
 		r = rule_change(c, &at, rule, edit.line, out);
 	if (!r)
-		lines_change(c, &edit);
+		seg_text_lines_change(&c->lines, &edit);
 	return r;
 }
 
