@@ -7,8 +7,7 @@
 #define SEG_BOX_WALK_STEPS_H
 
 #include "box_tree_nodes.h"
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
+#include "inline.h"
 
 /* A bit for each child that may have what is looked for. */
 static ALWAYS_INLINE uint32_t node_meets(const struct seg_box_walk *walk, const struct node *node);

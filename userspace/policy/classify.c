@@ -5,6 +5,7 @@
  */
 #include "classify.h"
 
+#include "inline.h"
 #include "key.h"
 #include "lookup.h"
 #include "probe.h"
@@ -62,38 +63,53 @@ enum seg_lookup_way seg_lookup_best(void)
 	return way;
 }
 
-static const struct seg_box *box_of(const struct seg_questions *questions, uint32_t box)
-{
-	return seg_box_at(questions->image, questions->family == 6, box);
-}
-
 static uint32_t rule_of_box(const struct seg_questions *questions, uint32_t box)
 {
 	return box == SEG_BOX_NONE ? SEG_RULE_DEFAULT
 				   : seg_box_rule(questions->image, questions->family == 6, box);
 }
 
-static void decide(const struct seg_questions *questions, struct seg_decision *out)
+/* What is the same for all is read once: what is stored in between might be it, for all the
+ * compiler knows. */
+static ALWAYS_INLINE void decide_as(const struct seg_questions *questions, struct seg_decision *out,
+				    bool six, bool has_bases)
 {
 	const struct seg_image *image = questions->image;
+	const struct seg_question *q = questions->item, *end = q + questions->n;
+	const char *boxes = seg_section_items(image, SEG_SECTION_BOXES4 + six);
+	const uint32_t *bases = seg_section_items(image, SEG_SECTION_BASES4 + six);
+	size_t size = six ? sizeof(struct seg_box6) : sizeof(struct seg_box4);
 
-	for (unsigned int i = 0; i < questions->n; i++) {
-		const struct seg_question *q = &questions->item[i];
-		const struct seg_box *box = box_of(questions, q->box);
-		struct seg_decision *decision = &out[q->flow];
+	for (; q < end; q++) {
+		const struct seg_box *box = (const void *)(boxes + q->box * size);
 		uint8_t direction = questions->flows[q->flow].direction;
 
-		if (q->box == SEG_BOX_NONE)
-			*decision = (struct seg_decision){SEG_RULE_DEFAULT,
-							  image->defaults.verdict[direction], 0, 0,
-							  SEG_RULE_DEFAULT};
-		else
-			*decision = (struct seg_decision){rule_of_box(questions, q->box),
-							  box->info >> SEG_BOX_VERDICT_SHIFT & 3,
-							  box->info & SEG_BOX_LOG ? SEG_DECISION_LOG
-										  : 0,
-							  0, SEG_RULE_DEFAULT};
+		struct seg_decision *to = &out[q->flow];
+		uint32_t rule;
+
+		if (q->box == SEG_BOX_NONE) {
+			*to = (struct seg_decision){SEG_RULE_DEFAULT,
+						    image->defaults.verdict[direction], 0, 0,
+						    SEG_RULE_DEFAULT};
+			continue;
+		}
+		rule = box->info + (has_bases ? bases[q->box / SEG_BLOCK] : 0);
+		*to = (struct seg_decision){
+			rule & SEG_BOX_RULE, box->info >> SEG_BOX_VERDICT_SHIFT & 3,
+			box->info & SEG_BOX_LOG ? SEG_DECISION_LOG : 0, 0, SEG_RULE_DEFAULT};
 	}
+}
+
+static void decide(const struct seg_questions *questions, struct seg_decision *out)
+{
+	bool has_bases = seg_image_has_bases(questions->image);
+
+	if (questions->family == 6)
+		decide_as(questions, out, true, has_bases);
+	else if (has_bases)
+		decide_as(questions, out, false, true);
+	else
+		decide_as(questions, out, false, false);
 }
 
 static void shadows_tell(const struct seg_questions *questions, struct seg_decision *out)

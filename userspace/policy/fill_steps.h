@@ -7,10 +7,9 @@
 #ifndef SEG_FILL_STEPS_H
 #define SEG_FILL_STEPS_H
 
+#include "inline.h"
 #include "key.h"
 #include "lookup.h"
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 /* Addresses and ports as words in host order (key.h). What is behind them may be overwritten. */
 static ALWAYS_INLINE void words_put(const struct seg_flow *flow, unsigned int words, uint32_t *to);

@@ -43,11 +43,13 @@ static bool sections_sound(const struct seg_image *image)
 	return true;
 }
 
-/* Each block has its base. */
+/* Each block has its base, or none has. */
 static bool bases_sound(const struct seg_image *image)
 {
 	const struct seg_section *section = image->section;
 
+	if (!seg_image_has_bases(image))
+		return !section[SEG_SECTION_BASES4].count && !section[SEG_SECTION_BASES6].count;
 	for (unsigned int six = 0; six < 2; six++)
 		if (section[SEG_SECTION_BASES4 + six].count !=
 		    seg_blocks(section[SEG_SECTION_BOXES4 + six].count))
@@ -130,10 +132,11 @@ static bool lane_sound(const struct seg_image *image, unsigned int lane)
 	const struct seg_row *row = seg_section_items(image, lane);
 	const uint32_t *base = (const uint32_t *)seg_section_items(image, SEG_SECTION_BASES) +
 			       seg_row_bases(image->section, lane);
+	bool has_bases = seg_image_has_bases(image);
 	uint32_t before = 0;
 
 	for (uint32_t i = 0; i < image->section[lane].count; i++) {
-		uint32_t rule = row[i].rule + base[i / SEG_BLOCK];
+		uint32_t rule = row[i].rule + (has_bases ? base[i / SEG_BLOCK] : 0);
 
 		if (rule < before || rule >= seg_image_rules(image) ||
 		    !set_reference_sound(image, row[i].src_set) ||
@@ -227,7 +230,6 @@ static bool boxes_sound(const struct seg_image *image, uint8_t family)
 	uint32_t rules = seg_image_rules(image), kinds = image->section[SEG_SECTION_RESTS].count;
 	const char *item = seg_section_items(image, SEG_SECTION_BOXES4 + six);
 	const uint32_t *rests = seg_section_items(image, SEG_SECTION_RESTS4 + six);
-	const uint32_t *bases = seg_section_items(image, SEG_SECTION_BASES4 + six);
 
 	if (boxes > SEG_BOXES_MAX || image->section[SEG_SECTION_RESTS4 + six].count != boxes)
 		return false;
@@ -235,7 +237,7 @@ static bool boxes_sound(const struct seg_image *image, uint8_t family)
 		const struct seg_box *box = (const void *)item;
 
 		sound &= (box->next == 0) | ((box->next > i) & (box->next < boxes));
-		sound &= ((box->info + bases[i / SEG_BLOCK]) & SEG_BOX_RULE) < rules;
+		sound &= seg_box_rule(image, six, i) < rules;
 		sound &= verdict_sound(box->info >> SEG_BOX_VERDICT_SHIFT & 3);
 		sound &= rests[i] < kinds && !rests[i] == !(box->info & SEG_BOX_REST);
 	}

@@ -8,10 +8,9 @@
  * Groups of addresses are sorted interval sets, each stored once. Lookups do not
  * read rows but boxes, which hash tables lead to.
  *
- * Rows and boxes count rules from their block's base (SEG_BLOCK of them), so that a rule more or
- * less is a change of a few words; what is compiled whole has bases of 0. Where rules went, or may
- * come, there are holes: numbered as what is before them, they match nothing, and nothing leads to
- * them.
+ * In an image that was patched, rows and boxes count rules from their block's base (SEG_BLOCK of
+ * them), so that a rule more or less is a change of a few words. Where rules went, or may come,
+ * there are holes: numbered as what is before them, they match nothing, and nothing leads to them.
  */
 #ifndef SEG_IMAGE_LAYOUT_H
 #define SEG_IMAGE_LAYOUT_H
@@ -281,8 +280,13 @@ static inline void *seg_section_edit(struct seg_image *image, unsigned int secti
 }
 
 /* Rows or boxes that have a base in common: of boxes, in BASES4 and BASES6; of rows, lane after
- * lane, in BASES. */
+ * lane, in BASES. What was compiled whole has no bases. */
 #define SEG_BLOCK 64
+
+static inline bool seg_image_has_bases(const struct seg_image *image)
+{
+	return image->section[SEG_SECTION_BASES].count;
+}
 
 static inline uint32_t seg_blocks(uint32_t items)
 {
@@ -304,6 +308,8 @@ static inline uint32_t seg_row_rule(const struct seg_image *image, unsigned int 
 	const struct seg_row *rows = seg_section_items(image, lane);
 	const uint32_t *bases = seg_section_items(image, SEG_SECTION_BASES);
 
+	if (!seg_image_has_bases(image))
+		return rows[row].rule;
 	return rows[row].rule + bases[seg_row_bases(image->section, lane) + row / SEG_BLOCK];
 }
 
@@ -319,8 +325,11 @@ static inline const struct seg_box *seg_box_at(const struct seg_image *image, bo
 static inline uint32_t seg_box_rule(const struct seg_image *image, bool six, uint32_t box)
 {
 	const uint32_t *bases = seg_section_items(image, SEG_SECTION_BASES4 + six);
+	uint32_t rule = seg_box_at(image, six, box)->info;
 
-	return (seg_box_at(image, six, box)->info + bases[box / SEG_BLOCK]) & SEG_BOX_RULE;
+	if (seg_image_has_bases(image))
+		rule += bases[box / SEG_BLOCK];
+	return rule & SEG_BOX_RULE;
 }
 
 static inline bool seg_box_is_hole(const struct seg_box *box)

@@ -88,7 +88,7 @@ uint64_t seg_image_checksum(const struct seg_image *image)
 
 /* A section's bytes. */
 struct part {
-	const void *data; /* NULL: all zero */
+	const void *data;
 	uint32_t count;
 };
 
@@ -146,27 +146,6 @@ static int texts_sum(struct seg_build *b)
 	return r;
 }
 
-static void part_put(char *to, const struct part *part, size_t size)
-{
-	if (part->data)
-		memcpy(to, part->data, size);
-	else
-		memset(to, 0, size);
-}
-
-/* Each rule has its own number. */
-static void bases_count(struct part parts[SEG_SECTION_MAX])
-{
-	uint32_t blocks = 0;
-
-	for (unsigned int i = SEG_SECTION_LANES; i <= SEG_SECTION_BEFORE; i++)
-		blocks += seg_blocks(parts[i].count);
-	parts[SEG_SECTION_BASES].count = blocks;
-	for (unsigned int six = 0; six < 2; six++)
-		parts[SEG_SECTION_BASES4 + six].count =
-			seg_blocks(parts[SEG_SECTION_BOXES4 + six].count);
-}
-
 static int parts_put(struct seg_build *b, const struct part parts[SEG_SECTION_MAX],
 		     struct seg_image **out)
 {
@@ -187,7 +166,8 @@ static int parts_put(struct seg_build *b, const struct part parts[SEG_SECTION_MA
 		 &whole->defaults);
 	seg_image_say_texts(image, b->texts_sum.item, b->texts_sum.n);
 	for (unsigned int i = 0; i < SEG_SECTION_MAX; i++)
-		part_put(seg_section_edit(image, i), &parts[i], section_size(count, i));
+		if (count[i])
+			memcpy(seg_section_edit(image, i), parts[i].data, section_size(count, i));
 	image->checksum = seg_image_checksum(image);
 	*out = image;
 	return 0;
@@ -218,6 +198,5 @@ int seg_build_lay_out(struct seg_build *b, struct seg_image **out)
 
 	for (unsigned int i = SEG_SECTION_LANES; i <= SEG_SECTION_BEFORE; i++)
 		parts[i] = (struct part)PART(b->lanes[i]);
-	bases_count(parts);
 	return r ? r : parts_put(b, parts, out);
 }

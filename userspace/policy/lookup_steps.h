@@ -14,10 +14,9 @@
 #ifndef SEG_LOOKUP_STEPS_H
 #define SEG_LOOKUP_STEPS_H
 
+#include "inline.h"
 #include "key.h"
 #include "lookup.h"
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define UNROLL _Pragma("GCC unroll 12")
 
