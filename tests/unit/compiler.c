@@ -246,10 +246,27 @@ static char *rule_text(const struct seg_image *image)
 	return text;
 }
 
+/* *id, if it is not NULL, gets the rule's. */
+static int patch_with(struct patched *p, const struct seg_patch *patch, char id[SEG_NAME_MAX])
+{
+	const struct seg_policy_file file = {"test.yaml", p->text, p->len};
+	struct seg_patched next = {0};
+	int r = seg_compiler_patch(p->compiler, p->image, &file, patch, &next);
+
+	if (r)
+		return r;
+	if (id)
+		snprintf(id, SEG_NAME_MAX, "%s", next.id);
+	free(p->text);
+	p->text = next.text;
+	p->len = next.len;
+	image_take(p, next.image);
+	return 0;
+}
+
 /* Returns whether it was spliced. */
 static bool patch_one(struct patched *p)
 {
-	const struct seg_policy_file file = {"test.yaml", p->text, p->len};
 	_cleanup_free_ char *rule = below(4) ? rule_text(p->image) : NULL;
 	const char *beside = any_id(p->image);
 	unsigned int where = below(3);
@@ -257,22 +274,15 @@ static bool patch_one(struct patched *p)
 				  .removed = rule ? NULL : beside,
 				  .before = rule && where == 1 ? beside : NULL,
 				  .after = rule && where == 2 ? beside : NULL};
-	struct seg_patched next = {0};
 	int r;
 
 	if (!rule && seg_image_rules(p->image) < 2)
 		return false;
-	r = seg_compiler_patch(p->compiler, p->image, &file, &patch, &next);
+	r = patch_with(p, &patch, NULL);
 	check(!r || r == -EAGAIN);
-	if (r) { /* as after any that is compiled whole */
+	if (r) /* as after any that is compiled whole */
 		check_eq(patched_open(p), 0);
-		return false;
-	}
-	free(p->text);
-	p->text = next.text;
-	p->len = next.len;
-	image_take(p, next.image);
-	return true;
+	return !r;
 }
 
 TEST(compiler, a_change_is_what_the_whole_text_says)
@@ -306,25 +316,20 @@ TEST(compiler, what_went_is_in_nobodys_way)
 				   "- {id: a, from: 10.0.0.1, service: tcp/80, action: deny}\n"
 				   "- {id: b, from: 10.0.0.0/8, action: allow}\n";
 	struct patched p = {.text = strdup(TEXT), .len = strlen(TEXT)};
-	const struct seg_policy_file file = {"test.yaml", p.text, p.len};
 	struct seg_flow flow = {.family = 4, .proto = 6, .sport = htons(1024), .dport = htons(80)};
-	struct seg_patched next = {0};
 	struct seg_region region;
 
 	flow.src[2] = flow.dst[2] = htonl(0xffff);
 	flow.src[3] = htonl(0x0a000001);
 	check_eq(patched_open(&p), 0);
-	check_eq(seg_compiler_patch(p.compiler, p.image, &file, &(struct seg_patch){.removed = "a"},
-				    &next),
-		 0);
-	seg_image_region(next.image, &flow, &region);
+	check_eq(patch_with(&p, &(struct seg_patch){.removed = "a"}, NULL), 0);
+	seg_image_region(p.image, &flow, &region);
 	check_eq(ntohl(region.first.src[3]), 0x0a000000);
 	check_eq(ntohl(region.last.src[3]), 0x0affffff);
 	check_eq(ntohs(region.first.sport), 0);
 	check_eq(ntohs(region.last.sport), UINT16_MAX);
 	check_eq(ntohs(region.first.dport), 0);
 	check_eq(ntohs(region.last.dport), UINT16_MAX);
-	free(next.text);
 	patched_free(&p);
 }
 
@@ -332,7 +337,7 @@ TEST(compiler, what_went_is_in_nobodys_way)
 
 #define MANY 1000
 
-/* Each of an address of its own, and all of one hash where they can be. */
+/* Each of an address of its own. */
 static char *many_rules(size_t *len)
 {
 	char *text;
@@ -371,21 +376,6 @@ static void addresses_compare(const struct patched *p)
 	}
 }
 
-static bool put_before(struct patched *p, const char *rule, const char *before)
-{
-	const struct seg_policy_file file = {"test.yaml", p->text, p->len};
-	const struct seg_patch patch = {.rule = rule, .before = before};
-	struct seg_patched next = {0};
-
-	if (seg_compiler_patch(p->compiler, p->image, &file, &patch, &next))
-		return false;
-	free(p->text);
-	p->text = next.text;
-	p->len = next.len;
-	image_take(p, next.image);
-	return true;
-}
-
 /* Holes near by are soon taken: rows and boxes move, from block to block. */
 TEST(compiler, many_come_before_one)
 {
@@ -406,8 +396,11 @@ TEST(compiler, many_come_before_one)
 					 "{id: r%u, from: 10.0.7.%u, service: tcp/80, action: "
 					 "allow}",
 					 j * 7, j);
-			check_that(put_before(&p, rule, BEFORE[i]), "%s before %s", rule,
-				   BEFORE[i]);
+			check_that(
+				!patch_with(&p,
+					    &(struct seg_patch){.rule = rule, .before = BEFORE[i]},
+					    NULL),
+				"%s before %s", rule, BEFORE[i]);
 			if (j % 10 == 9)
 				addresses_compare(&p);
 		}
@@ -489,17 +482,12 @@ TEST(compiler, not_this_time)
 TEST(compiler, names_stand_for_what_they_did)
 {
 	struct patched p = {.text = strdup(HEAD A B TAIL), .len = strlen(HEAD A B TAIL)};
-	const struct seg_policy_file file = {"test.yaml", p.text, p.len};
 	const struct seg_patch patch = {.rule = "{id: n, to: some, action: allow}", .before = "b"};
-	struct seg_patched next = {0};
+	char id[SEG_NAME_MAX] = "";
 
 	check_eq(patched_open(&p), 0);
-	check_eq(seg_compiler_patch(p.compiler, p.image, &file, &patch, &next), 0);
-	free(p.text);
-	p.text = next.text;
-	p.len = next.len;
-	image_take(&p, next.image);
-	check_str_eq(next.id, "n");
+	check_eq(patch_with(&p, &patch, id), 0);
+	check_str_eq(id, "n");
 	compare(&p);
 	patched_free(&p);
 }

@@ -15,7 +15,7 @@ static bool six_of(const struct seg_chains *chains)
 
 static struct seg_box *box_at(const struct seg_chains *chains, uint32_t box)
 {
-	return (struct seg_box *)seg_box_at(chains->image, six_of(chains), box);
+	return seg_box_edit(chains->image, six_of(chains), box);
 }
 
 static void *items(const struct seg_chains *chains, unsigned int section)

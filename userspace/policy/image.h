@@ -2,7 +2,8 @@
 /*
  * image.h - a compiled policy: one block of memory without pointers, the same
  * bytes for the same texts. The keeper compiles it and seals it into a memfd; the
- * worker, `why`, `replay` and the tests map it. Never written after compiling.
+ * worker, `why`, `replay` and the tests map it. Only the copy that a compiler patches (splice.h) is
+ * written after compiling, and what is sealed never.
  *
  * What is read from a descriptor is hostile until seg_image_map() has checked
  * it whole: bounds, order and references of every section, once, so that
@@ -205,7 +206,7 @@ void seg_image_review_close(struct seg_image_review *review);
  * Returns what then is left. */
 size_t seg_image_unmap_some(const struct seg_image *image, size_t left);
 
-/* Release what seg_policy_compile() made. */
+/* Release what seg_policy_compile() or seg_image_spread() made. */
 void seg_image_free(struct seg_image *image);
 
 static inline void seg_image_freep(struct seg_image **image)

@@ -322,6 +322,11 @@ static inline const struct seg_box *seg_box_at(const struct seg_image *image, bo
 			      box * (six ? sizeof(struct seg_box6) : sizeof(struct seg_box4)));
 }
 
+static inline struct seg_box *seg_box_edit(struct seg_image *image, bool six, uint32_t box)
+{
+	return (struct seg_box *)seg_box_at(image, six, box);
+}
+
 static inline uint32_t seg_box_rule(const struct seg_image *image, bool six, uint32_t box)
 {
 	const uint32_t *bases = seg_section_items(image, SEG_SECTION_BASES4 + six);

@@ -253,7 +253,7 @@ static int box_add(const struct seg_splice *s, const struct seg_strip *strip, ui
 	struct seg_column table;
 	int r;
 
-	memcpy((void *)seg_box_at(s->image, six, place), seg_piece_box(s->build, pieces, piece),
+	memcpy(seg_box_edit(s->image, six, place), seg_piece_box(s->build, pieces, piece),
 	       seg_box_size(pieces->family));
 	rests[place] = s->build->box_rests[six].item[pieces->first + piece];
 	seg_strip_number(strip, place, place_now(s));

@@ -127,7 +127,7 @@ static void box_put(const struct spreading *s, bool six, uint32_t from, uint32_t
 	const uint32_t *rests = old_items(s, SEG_SECTION_RESTS4 + six);
 	uint32_t *now = new_items(s, SEG_SECTION_RESTS4 + six);
 
-	memcpy((void *)seg_box_at(s->to, six, to), seg_box_at(s->from, six, from),
+	memcpy(seg_box_edit(s->to, six, to), seg_box_at(s->from, six, from),
 	       seg_box_size(six ? 6 : 4));
 	now[to] = rests[from];
 }
@@ -136,7 +136,7 @@ static void box_put(const struct spreading *s, bool six, uint32_t from, uint32_t
 static void hole_put(const struct spreading *s, bool six, uint32_t at, uint32_t rule)
 {
 	uint32_t *rests = new_items(s, SEG_SECTION_RESTS4 + six);
-	struct seg_box *box = (struct seg_box *)seg_box_at(s->to, six, at);
+	struct seg_box *box = seg_box_edit(s->to, six, at);
 
 	memset(box, 0, seg_box_size(six ? 6 : 4));
 	seg_box_clear(box);
@@ -150,7 +150,7 @@ static void boxes_put(const struct spreading *s, bool six, const struct seg_find
 	uint32_t item = old->box_first, rule = 0;
 
 	for (uint32_t i = now->box_first; i < now->box_end; i++) {
-		struct seg_box *box = (struct seg_box *)seg_box_at(s->to, six, i);
+		struct seg_box *box = seg_box_edit(s->to, six, i);
 
 		if (item == old->box_end || i % STEP == STEP - 1) {
 			hole_put(s, six, i, rule);

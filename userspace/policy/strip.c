@@ -20,8 +20,7 @@ static struct seg_row *row_at(const struct seg_strip *strip, uint32_t place)
 
 static struct seg_box *box_at(const struct seg_strip *strip, uint32_t place)
 {
-	return (struct seg_box *)seg_box_at(strip->image, strip->section == SEG_SECTION_BOXES6,
-					    place);
+	return seg_box_edit(strip->image, strip->section == SEG_SECTION_BOXES6, place);
 }
 
 struct seg_strip seg_strip_rows(struct seg_image *image, unsigned int lane)
